@@ -1,0 +1,46 @@
+# Each target sets up .venv by itself when it is missing or older than its inputs.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := out/demo
+WORKERS ?= 2
+
+.PHONY: install demo test test-slow bench lint clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+demo: install
+	$(BIN)/vosforge-render run --recipe bl30k --clips 12 --frames 16 --size 192x128 --seed 7 --val-every 4 \
+		--workers $(WORKERS) --out $(DEMO)/corpus
+	$(BIN)/vosforge-data verify $(DEMO)/corpus
+	$(BIN)/vosforge-data preview $(DEMO)/corpus --out $(DEMO)/sheet.jpg
+	$(BIN)/vosforge-data preview $(DEMO)/corpus --out $(DEMO)/clip.mp4
+	$(BIN)/vosforge-train run propagation-rendered-mini --data $(DEMO)/corpus --steps 300 --crop-size 128 \
+		--out $(DEMO)/run
+	$(BIN)/vosforge-eval davis --root $(DEMO)/corpus --split val --checkpoint trained=$(DEMO)/run/checkpoints/last.pt \
+		--untrained --out $(DEMO)/evaluation
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow --timeout 1800
+
+bench: install
+	$(BIN)/python bench/rendering.py
+	$(BIN)/python bench/farm.py
+
+lint: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(DEMO)

@@ -1,0 +1,1 @@
+"""Scene sampling, the Blender worker and the render jobs."""

@@ -1,0 +1,1 @@
+"""Corpus format, samples, the task farm and previews."""

@@ -1,0 +1,117 @@
+"""Geometry of augmentation: drawn once, composed into one matrix, applied to picture and ids in one resampling.
+
+Matrices are float64 (3, 3) and act on continuous coordinates (x, y, 1), where pixel (column c, row r) covers
+[c, c+1) x [r, r+1); they map the source picture to the result.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+BORDER_RGB = (124, 116, 104)
+"""ImageNet's mean colour, for what lies outside the source picture."""
+_CROP_TRIALS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropBox:
+    """A rectangle of the source picture in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def draw_crop(
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    area_scale: tuple[float, float],
+    aspect_ratio: tuple[float, float],
+) -> CropBox:
+    """Draw the box of a random resized crop for a picture of height x width pixels.
+
+    area_scale: range of the share of the picture's area, within (0, 1]. aspect_ratio: range of width / height, drawn
+    evenly on a log scale. When ten boxes in a row do not fit, the largest centred box within the range is taken.
+    """
+    for _ in range(_CROP_TRIALS):
+        area = height * width * rng.uniform(*area_scale)
+        ratio = np.exp(rng.uniform(*np.log(aspect_ratio)))
+        crop_width, crop_height = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
+        if 0 < crop_width <= width and 0 < crop_height <= height:
+            left, top = rng.integers(width - crop_width + 1), rng.integers(height - crop_height + 1)
+            return CropBox(left=int(left), top=int(top), width=crop_width, height=crop_height)
+    ratio = min(max(width / height, aspect_ratio[0]), aspect_ratio[1])
+    crop_width, crop_height = min(width, round(height * ratio)), min(height, round(width / ratio))
+    return CropBox(
+        left=(width - crop_width) // 2, top=(height - crop_height) // 2, width=crop_width, height=crop_height
+    )
+
+
+def crop_matrix(box: CropBox, size: int) -> np.ndarray:
+    """Return the matrix that maps the box to a square of size x size pixels."""
+    scale_x, scale_y = size / box.width, size / box.height
+    return np.array([[scale_x, 0, -box.left * scale_x], [0, scale_y, -box.top * scale_y], [0, 0, 1]])
+
+
+def flip_matrix(size: int) -> np.ndarray:
+    """Return the matrix that mirrors a square of size x size pixels left to right."""
+    return np.array([[-1.0, 0, size], [0, 1, 0], [0, 0, 1]])
+
+
+def draw_rotation_shear(
+    rng: np.random.Generator, rotation_degrees: float, shear_degrees: float, size: int
+) -> np.ndarray:
+    """Draw a rotation and a horizontal shear about the centre of a square of size x size pixels."""
+    angle = np.deg2rad(rng.uniform(-rotation_degrees, rotation_degrees))
+    shear = np.tan(np.deg2rad(rng.uniform(-shear_degrees, shear_degrees)))
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = np.eye(3)
+    matrix[:2, :2] = rotation @ np.array([[1, shear], [0, 1]])
+    centre = np.full(2, size / 2)
+    matrix[:2, 2] = centre - matrix[:2, :2] @ centre
+    return matrix
+
+
+def warp_rgb(rgb: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Return the picture under `matrix`, uint8 (size, size, 3); bilinear, `BORDER_RGB` outside.
+
+    rgb: uint8 (H, W, 3). Where the matrix shrinks by 2 or more, blocks of whole pixels are averaged first, so that
+    fine texture does not turn into noise.
+    """
+    factors = _shrink_factors(matrix)
+    if max(factors) >= 2:
+        # Reduced to whole blocks; up to factor-1 pixels at the right and bottom are cut to keep the scale exact.
+        height, width = rgb.shape[0] // factors[1], rgb.shape[1] // factors[0]
+        rgb = rgb[: height * factors[1], : width * factors[0]]
+        rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+        matrix = matrix @ np.diag([factors[0], factors[1], 1.0])
+    return _warp(rgb, matrix, size, cv2.INTER_LINEAR, BORDER_RGB)
+
+
+def warp_ids(ids: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Return the ids under `matrix`, uint8 (size, size); nearest neighbour, 0 outside. ids: uint8 (H, W)."""
+    return _warp(ids, matrix, size, cv2.INTER_NEAREST, 0)
+
+
+def _shrink_factors(matrix: np.ndarray) -> tuple[int, int]:
+    """How many source pixels fall on one result pixel, along the source's x and y, rounded down to 1 or more."""
+    lengths = np.maximum(np.linalg.norm(matrix[:2, :2], axis=0), 1e-6)
+    return max(1, int(1 / lengths[0] + 1e-9)), max(1, int(1 / lengths[1] + 1e-9))
+
+
+def _warp(image: np.ndarray, matrix: np.ndarray, size: int, method: int, border: float | tuple) -> np.ndarray:
+    # OpenCV puts pixel centres on whole numbers, our coordinates put them on halves.
+    to_centre, from_centre = np.eye(3), np.eye(3)
+    to_centre[:2, 2], from_centre[:2, 2] = -0.5, 0.5
+    inverse = np.linalg.inv(to_centre @ matrix @ from_centre)[:2]
+    return cv2.warpAffine(
+        image,
+        inverse,
+        (size, size),
+        flags=method | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=border,
+    )

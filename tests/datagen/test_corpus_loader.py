@@ -1,0 +1,100 @@
+from collections import Counter
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra train")
+
+from vosforge.datagen.loader import EpochOrder, make_loader  # noqa: E402
+from vosforge.datagen.reader import Corpus  # noqa: E402
+from vosforge.datagen.samples import TripletSettings  # noqa: E402
+
+
+def batches(corpora, **changes) -> list:
+    settings = {
+        "settings": TripletSettings(crop_size=32),
+        "seed": 7,
+        "batch_size": 3,
+        "max_jump": lambda step: 1 + step,
+        "num_steps": 5,
+    }
+    return list(make_loader(corpora, **(settings | changes)))
+
+
+def assert_same(first: list, second: list) -> None:
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        assert one["key"] == other["key"]
+        for name in ("rgb", "masks", "labels", "selector", "frames"):
+            assert torch.equal(one[name], other[name]), name
+
+
+def test_a_batch_is_what_the_networks_expect(tiny_corpus):
+    batch = batches([(Corpus.open(tiny_corpus), 1.0)])[0]
+    assert batch["rgb"].shape == (3, 3, 3, 32, 32) and batch["rgb"].dtype == torch.float32
+    assert batch["rgb"].min() >= 0 and 0.5 < batch["rgb"].max() <= 1
+    assert batch["masks"].shape == (3, 3, 2, 32, 32) and set(batch["masks"].unique().tolist()) <= {0.0, 1.0}
+    assert batch["labels"].dtype == torch.int64 and set(batch["labels"].unique().tolist()) <= {0, 1, 2}
+    assert torch.equal(batch["masks"][:, :, 1], (batch["labels"] == 2).float())
+    assert batch["selector"].shape == (3, 2) and batch["frames"].shape == (3, 3)
+    absent = batch["selector"][:, 1] == 0
+    assert batch["masks"][absent][:, :, 1].sum() == 0
+
+
+def test_worker_processes_change_nothing(tiny_corpus):
+    corpora = [(Corpus.open(tiny_corpus), 1.0)]
+    corpora[0][0].read_frame("tiny-000000", 0)
+    alone = batches(corpora)
+    assert_same(alone, batches(corpora, num_workers=1))
+    assert_same(alone, batches(corpora, num_workers=2))
+
+
+def test_a_resumed_loader_goes_on_as_if_never_stopped(tiny_corpus):
+    corpora = [(Corpus.open(tiny_corpus), 1.0)]
+    assert_same(batches(corpora)[3:], batches(corpora, start_step=3))
+    assert_same(batches(corpora)[2:], batches(corpora, start_step=2, num_workers=2))
+    assert batches(corpora, start_step=5) == []
+
+
+def test_another_seed_gives_other_batches(tiny_corpus):
+    corpora = [(Corpus.open(tiny_corpus), 1.0)]
+    assert not torch.equal(batches(corpora)[0]["rgb"], batches(corpora, seed=8)[0]["rgb"])
+
+
+def test_the_jump_follows_the_curriculum(tiny_corpus):
+    corpora = [(Corpus.open(tiny_corpus), 1.0)]
+    for batch in batches(corpora, max_jump=lambda step: 1):
+        assert batch["frames"].diff(dim=1).abs().max() <= 2
+    wide = batches(corpora, max_jump=lambda step: 5, num_steps=12)
+    assert max(batch["frames"].diff(dim=1).abs().max() for batch in wide) > 2
+
+
+def test_an_epoch_holds_every_clip_once_and_splits_stay_apart(tiny_corpus):
+    corpus = Corpus.open(tiny_corpus)
+    keys = [key for batch in batches([(corpus, 1.0)], batch_size=2, num_steps=4) for key in batch["key"]]
+    train = sorted(clip.key for clip in corpus.split("train"))
+    assert sorted(keys[:4]) == sorted(keys[4:]) == train
+    held_out = [key for batch in batches([(corpus, 1.0)], split="val") for key in batch["key"]]
+    assert set(held_out) == {"tiny-000002", "tiny-000005"}
+
+
+def test_weights_count_draws_per_epoch():
+    order = EpochOrder([list("abcd"), list("ABCDEF")], [2.0, 0.5], seed=1)
+    assert order.epoch_size == 8 + 3
+    places = [order.place(number) for number in range(22)]
+    first, second = Counter(p.key for p in places[:11]), Counter(p.key for p in places[11:])
+    assert all(first[key] == second[key] == 2 for key in "abcd")
+    # Weight 0.5: one half of the clips in one epoch, the other half in the next.
+    assert first + second == Counter(dict.fromkeys("abcd", 4) | dict.fromkeys("ABCDEF", 1))
+    assert [p.key for p in places[:11]] != [p.key for p in places[11:]]
+    assert [(p.epoch, p.position) for p in places[10:12]] == [(0, 10), (1, 0)]
+
+
+def test_bad_requests_are_named(tiny_corpus, tmp_path, tiny_world):
+    corpus = Corpus.open(tiny_corpus)
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        batches([(corpus, 1.0)], batch_size=0)
+    with pytest.raises(ValueError, match="weight of corpus 0 is -1"):
+        batches([(corpus, -1)])
+    no_held_out = Corpus.open(tiny_world.write(tmp_path / "corpus", val_every=0, num_clips=2))
+    with pytest.raises(ValueError, match='split "val"'):
+        batches([(no_held_out, 1.0)], split="val")

@@ -61,34 +61,35 @@ def forest(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     picture = mix(foliage(rng, height, width, leafy[1:], 7), light, 0.5)
     floor_row = height * rng.uniform(0.62, 0.85)
     woods = palette(rng, 3, ["wood", "stone", "earth"][rng.integers(3)])
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    rows, columns = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)[None]
+    furrows = np.ascontiguousarray(fbm(rng, width, height, max(20, height / 10), 3, 0.7, stretch=6).T)
+    near_litter, far_litter = (mix(foliage(rng, height, width, colours, n), woods[1], 0.35) for n in (18, 40))
+    canopy = foliage(rng, height, width, leafy, 9)
     layers = 5
     for layer in range(layers):
         near = (layer + 1) / layers
         foot = floor_row + (height - floor_row) * near**2 * 0.7
         floor = below(foot + height * 0.03 * (ridge(rng, width, 6) - 0.5), height)
-        litter = mix(foliage(rng, height, width, colours, 16 / near), woods[1], 0.35)
+        litter = near_litter if near > 0.5 else far_litter
         picture = mix(picture, mix(litter, light, 0.55 * (1 - near)), floor)
         for _ in range(rng.integers(3, 9) if near < 1 else rng.integers(1, 4)):
             spot, half = rng.uniform(0, width), width * 0.006 * (0.5 + 5 * near**2) * rng.uniform(0.6, 1.3)
-            sway = width * 0.015 * np.sin(y / height * rng.uniform(1, 5) + rng.uniform(0, 6)) + (y - foot) * rng.normal(
-                0, 0.06
-            )
-            girth = half * (1 + 0.4 * np.exp(-np.abs(foot - y) / (half * 3)) + 0.08 * np.sin(y * 1.3 / half + spot))
-            offset = (x - spot - sway) / girth
-            trunk = smoothstep(1.0, 0.9, np.abs(offset)) * (y < foot + half * 0.6)
             low, high = int(max(0, spot - half * 2 - width * 0.12)), int(min(width, spot + half * 2 + width * 0.12))
-            if high - low < 4:
-                continue
-            furrow = fbm(rng, high - low, height, max(20, height / 10), 3, 0.7, stretch=6).T
-            cover = ramp(woods, np.clip(0.15 + 0.7 * furrow, 0, 1)) * (0.9 - 0.45 * offset[:, low:high, None])
-            window = picture[:, low:high]
-            picture[:, low:high] = mix(window, mix(cover, light, 0.6 * (1 - near)), trunk[:, low:high])
+            sway = width * 0.015 * np.sin(rows / height * rng.uniform(1, 5) + rng.uniform(0, 6))
+            sway = sway + (rows - foot) * rng.normal(0, 0.06)
+            root = 0.4 * np.exp(-np.abs(foot - rows) / (half * 3))
+            girth = half * (1 + root + 0.08 * np.sin(rows * 1.3 / half + spot))
+            offset = (columns[:, low:high] - spot - sway) / girth
+            trunk = smoothstep(1.0, 0.9, np.abs(offset)) * (rows < foot + half * 0.6)
+            shift = int(rng.integers(0, max(1, width - (high - low))))
+            grain = np.clip(0.15 + 0.7 * furrows[:, shift : shift + high - low], 0, 1)
+            cover = mix(shaded(ramp(woods, grain), 0.9 - 0.45 * offset), light, 0.6 * (1 - near))
+            picture[:, low:high] = mix(picture[:, low:high], cover, trunk)
         if layer in (1, 3):
-            gaps = fbm(rng, height, width, 5, 6, 0.6) - 0.55 * smoothstep(0, 0.8, y / height)
+            gaps = fbm(rng, height, width, 5, 6, 0.6) - 0.55 * smoothstep(0, 0.8, rows / height)
             picture = mix(
                 picture,
-                mix(foliage(rng, height, width, leafy, 9), light, 0.4 * (1 - near)),
+                mix(canopy if layer == 1 else canopy[:, ::-1], light, 0.4 * (1 - near)),
                 smoothstep(0.38, 0.48, gaps),
             )
     beams = smoothstep(0.55, 0.9, noise(rng, height, width, 12)) * rng.uniform(0, 0.25)
@@ -105,7 +106,7 @@ def grassland(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     picture = mix(picture, mix(foliage(rng, height, width, colours, 30), haze, 0.45), crowns)
     texture = seamless([fur, fur, pebbles, cracked_earth][rng.integers(4)](rng, 256))
     tint = colours[2] / max(float(colours[2].mean()), 0.05) * 0.5
-    land, near = ground(0.4 * texture + 0.6 * texture.mean(-1, keepdims=True) * 2 * tint, height, width, horizon, 3.0)
+    land, near = ground(0.4 * texture + 0.6 * texture.mean(-1, keepdims=True) * 2 * tint, height, width, horizon, 1.7)
     patches, _ = ground(seamless(ramp(colours[1:], fbm(rng, 256, 256, 12, 6, 0.6))), height, width, horizon, 0.8)
     land = mix(land, patches, 0.5)
     if rng.random() < 0.4:  # furrows or mown stripes that meet at the horizon

@@ -71,7 +71,7 @@ def run(arguments: Run) -> int:
     for asset in assets.quarantined():
         console.print(f"[yellow]quarantined[/] {asset.name}: {asset.reason}", highlight=False)
     job = RenderJob(
-        root=arguments.out,
+        root=arguments.out.resolve(),
         name=arguments.name or settings.name,
         seed=arguments.seed,
         num_clips=arguments.clips,

@@ -73,8 +73,9 @@ def ground(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A square texture laid on the floor and seen in perspective, from the row `horizon` down.
 
-    centre: where the middle of a tile stands, in widths. tiles_across: how many repeats fit in the picture's width on the bottom row. Returns the picture (rows above the
-    horizon hold its mean) and nearness (H, W): 0 at the horizon, 1 on the bottom row.
+    tiles_across: how many repeats fit in the picture's width on the bottom row. centre: where the middle of a tile
+    stands, in widths. Returns the picture (rows above the horizon hold far ground) and nearness (H, W): 0 at the
+    horizon, 1 on the bottom row.
     """
     size = texture.shape[0]
     near = np.clip((np.arange(height, dtype=np.float32) - horizon + 0.5) / (height - horizon), 1e-3, 1)[:, None]

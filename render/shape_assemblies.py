@@ -145,7 +145,7 @@ def vehicle(rng: np.random.Generator) -> Shape:
     wheel, length, width = rng.uniform(0.15, 0.26), rng.uniform(1.2, 2.0), rng.uniform(0.55, 0.75)
     floor, hood = wheel * 0.8, wheel * 0.8 + rng.uniform(0.22, 0.36)
     roof = hood + rng.uniform(0.2, 0.42)
-    kind = rng.integers(4)
+    kind = rng.choice(4, p=[0.4, 0.2, 0.2, 0.2])
     half = length / 2
     if kind == 0:  # saloon, hatch or coupe
         front, back = rng.uniform(0.15, 0.5) * half, -rng.uniform(0.3, 0.95) * half
@@ -174,7 +174,7 @@ def vehicle(rng: np.random.Generator) -> Shape:
     elif kind == 2:  # lorry: cab and load
         load = rng.uniform(0.5, 0.9)
         body = [
-            box((length, width * 0.8, 0.1), (0, 0, floor + 0.05)),
+            box((length * 0.97, width * 0.8, 0.1), (0, 0, floor + 0.02)),
             box((length * 0.26, width, roof - floor), (half - length * 0.13, 0, (roof + floor) / 2)),
             box((length * 0.08, width * 1.03, 0.18), (half - length * 0.1, 0, roof - 0.16)),
         ]

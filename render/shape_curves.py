@@ -147,12 +147,12 @@ def leaf(rng: np.random.Generator) -> Shape:
     """One curled leaf or petal rosette: thin sheets with a folded mid-rib and wavy rim."""
     length = np.linspace(0, 1, 32)[:, None]
     across = np.linspace(-1, 1, 15)[None]
-    pointed, lobes, wave = rng.uniform(0.6, 1.3), int(rng.integers(0, 7)), rng.uniform(0.0, 0.08)
-    width = rng.uniform(0.2, 0.45) * np.sin(np.pi * np.clip(length, 0.015, 0.985) ** pointed)
-    width = width * (1 + (0.25 if lobes > 1 else 0) * np.sin(2 * np.pi * lobes * length))
-    curl, fold, twist = rng.uniform(-1.6, 1.6), rng.uniform(0.1, 0.6), rng.uniform(-0.8, 0.8)
+    pointed, lobes, wave = rng.uniform(0.6, 1.3), int(rng.integers(0, 7)), rng.uniform(0.0, 0.2)
+    width = rng.uniform(0.2, 0.45) * np.sin(np.pi * np.clip(length, 0.015, 0.985) ** pointed) ** 0.8
+    width = width * (1 + (0.18 if lobes > 1 else 0) * np.sin(2 * np.pi * lobes * length))
+    curl, fold, twist = rng.uniform(-1.4, 1.4), rng.uniform(0.1, 0.6), rng.uniform(-0.5, 0.5)
     y = width * across
-    lift = fold * np.abs(y) + wave * np.sin(2 * np.pi * 4 * length + 1) * across**2
+    lift = fold * np.abs(y) + wave * width * np.sin(2 * np.pi * 3 * length + 1) * across**2
     y, lift = (
         y * np.cos(twist * length) - lift * np.sin(twist * length),
         y * np.sin(twist * length) + lift * np.cos(twist * length),

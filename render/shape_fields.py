@@ -106,20 +106,22 @@ def _primitive(rng: np.random.Generator, kind: int, size: float) -> Field:
     """A turned box, ball, cylinder, torus or cone at the origin."""
     turn = rotation(rng.normal(size=3), rng.uniform(0, np.pi))
     a, b = size * rng.uniform(0.7, 1.0), size * rng.uniform(0.45, 0.8)
+    round_edge = 0.07  # about 1.5 cells: sharper edges would come out jagged from marching cubes
 
     def field(p: np.ndarray) -> np.ndarray:
         q = p @ turn
         flat = np.hypot(q[..., 0], q[..., 1])
         if kind == 0:
-            edge = np.abs(q) - (a, b, (a + b) / 2)
-            return np.linalg.norm(np.maximum(edge, 0), axis=-1) + np.minimum(edge.max(-1), 0)
+            edge = np.abs(q) - np.array((a, b, (a + b) / 2)) + round_edge
+            return np.linalg.norm(np.maximum(edge, 0), axis=-1) + np.minimum(edge.max(-1), 0) - round_edge
         if kind == 1:
             return np.linalg.norm(q, axis=-1) - a
         if kind == 2:
-            return np.maximum(flat - b, np.abs(q[..., 2]) - 1.3 * a)
+            side, end = flat - b + round_edge, np.abs(q[..., 2]) - 1.3 * a + round_edge
+            return np.hypot(np.maximum(side, 0), np.maximum(end, 0)) + np.minimum(np.maximum(side, end), 0) - round_edge
         if kind == 3:
             return np.hypot(flat - a, q[..., 2]) - 0.45 * b
-        return np.maximum(0.87 * flat + 0.5 * (q[..., 2] - a), -q[..., 2] - 0.7 * a)
+        return -smooth_union(-(0.87 * flat + 0.5 * (q[..., 2] - a)), q[..., 2] + 0.7 * a, 2 * round_edge)
 
     return field
 
@@ -128,10 +130,10 @@ def boolean_solid(rng: np.random.Generator) -> Shape:
     """Union, difference or intersection of two to four turned solids."""
     whole = _primitive(rng, int(rng.integers(3)), 0.8)
     operations = [
-        (int(rng.integers(3)), _primitive(rng, int(rng.integers(5)), rng.uniform(0.4, 0.75)), rng.uniform(-0.5, 0.5, 3))
-        for _ in range(rng.integers(1, 4))
+        (int(rng.integers(3)), _primitive(rng, int(rng.integers(5)), rng.uniform(0.4, 0.7)), rng.uniform(-0.6, 0.6, 3))
+        for _ in range(rng.integers(2, 5))
     ]
-    fillet = 0.06  # about 1.5 cells: sharp edges would come out jagged from marching cubes
+    fillet = 0.09
 
     def field(p: np.ndarray) -> np.ndarray:
         values = whole(p)

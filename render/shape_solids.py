@@ -180,9 +180,14 @@ def supershape(rng: np.random.Generator) -> Shape:
         y = power(np.cos(latitude), north) * power(np.sin(longitude), east)
         z = power(np.sin(latitude), north) + 0 * longitude
     else:
-        sharp = rng.uniform(0.8, 3.0)
-        around = _superformula(longitude, int(rng.integers(3, 9)), (sharp, *rng.uniform(1.2, 2.2, 2)))
-        upright = _superformula(latitude, int(rng.integers(2, 6)), (rng.uniform(1.5, 4), *rng.uniform(1.2, 2.2, 2)))
+
+        def sharpness() -> tuple[float, float, float]:  # petals point outward with small exponents, pillows with large
+            if rng.random() < 0.6:
+                return rng.uniform(0.2, 0.6), rng.uniform(1.3, 1.9), rng.uniform(1.3, 1.9)
+            return rng.uniform(2.5, 6.0), rng.uniform(3.0, 9.0), rng.uniform(3.0, 9.0)
+
+        around = _superformula(longitude, int(rng.integers(3, 9)), sharpness())
+        upright = _superformula(latitude, 2 * int(rng.integers(1, 4)), sharpness())
         x = around * np.cos(longitude) * upright * np.cos(latitude)
         y = around * np.sin(longitude) * upright * np.cos(latitude)
         z = upright * np.sin(latitude) + 0 * longitude

@@ -8,8 +8,9 @@ import numpy as np
 from vosforge.render.shape_assemblies import aeroplane, chair, house, lamp, table, vehicle
 from vosforge.render.shape_curves import coral, leaf, ribbon, spring, torus_knot, tree
 from vosforge.render.shape_fields import animal, boolean_solid, cactus, figure, fish, metaballs
+from vosforge.render.shape_lathed import bowl, chess_piece, vase
 from vosforge.render.shape_mesh import Modifier, Shape
-from vosforge.render.shape_profiles import bowl, chess_piece, gear, heart, letter, star, vase
+from vosforge.render.shape_plates import gear, heart, letter, star
 from vosforge.render.shape_solids import bevelled_box, boulder, polyhedron, supershape, twisted_prism, wireframe_solid
 
 __all__ = ["SHAPE_FAMILIES", "Modifier", "Shape", "build_shape"]

@@ -21,15 +21,15 @@ from vosforge.render.painting import (
 )
 
 
-def bricks(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Brickwork, ashlar or herring-like offset blocks with mortar, stains and chipped edges."""
+def bricks(rng: np.random.Generator, size: int, courses: tuple[int, int] = (5, 13)) -> np.ndarray:
+    """Brickwork or ashlar with mortar, stains and chipped edges; `courses`: range of the number of rows."""
     x, y = warped(rng, *grid(size, size), 16, rng.uniform(0.004, 0.02))
-    rows, ratio = rng.integers(5, 13), rng.uniform(1.2, 3.0)
+    rows, ratio = rng.integers(*courses), rng.uniform(1.2, 3.0)
     row = np.floor(y * rows).astype(np.int32)
     shift = (row * rng.choice([0.5, 0.33, 0.25])) % 1.0
     along = x * rows / ratio + shift
     column = np.floor(along).astype(np.int32)
-    label = row * 64 + column
+    label = row * 128 + column
     fx, fy = (along - column) * ratio, y * rows - row
     edge = np.minimum(np.minimum(fx, ratio - fx), np.minimum(fy, 1 - fy))
     edge = edge + 0.06 * (fbm(rng, size, size, 40, 3) - 0.5)

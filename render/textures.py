@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from vosforge.render import background_nature, background_town, texture_materials, texture_patterns
+from vosforge.render import background_indoor, background_nature, background_town, texture_materials, texture_patterns
 from vosforge.render.painting import to_bytes
 
 TEXTURE_FAMILIES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
@@ -37,14 +37,14 @@ TEXTURE_FAMILIES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = 
 BACKGROUND_FAMILIES: dict[str, Callable[[np.random.Generator, int, int], np.ndarray]] = {
     "bokeh": background_town.bokeh,
     "city": background_town.city,
-    "clutter": background_town.clutter,
+    "clutter": background_indoor.clutter,
     "desert": background_nature.desert,
     "forest": background_nature.forest,
     "grassland": background_nature.grassland,
     "hills": background_nature.hills,
-    "room": background_town.room,
+    "room": background_indoor.room,
     "sea": background_nature.sea,
-    "shelves": background_town.shelves,
+    "shelves": background_indoor.shelves,
     "street": background_town.street,
     "underwater": background_nature.underwater,
     "wall": background_town.wall,

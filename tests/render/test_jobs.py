@@ -1,0 +1,136 @@
+"""Whole render jobs on tiny worlds: the same bytes for any number of workers, and nothing lost by failures."""
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
+
+from vosforge.datagen.corpus import CorpusMismatch  # noqa: E402
+from vosforge.datagen.farm import FarmSettings  # noqa: E402
+from vosforge.datagen.reader import Corpus  # noqa: E402
+from vosforge.datagen.verify import verify  # noqa: E402
+from vosforge.render import jobs  # noqa: E402
+from vosforge.render.assets import AssetPool  # noqa: E402
+from vosforge.render.jobs import RenderJob, render_clip, render_corpus  # noqa: E402
+from vosforge.render.recipes import TINY  # noqa: E402
+
+pytestmark = pytest.mark.blender
+SETTINGS = dataclasses.replace(TINY, num_frames=3)
+
+
+def job(root, **changes):
+    values = {"name": "tiny", "seed": 4, "num_clips": 3, "settings": SETTINGS, "assets": AssetPool()} | changes
+    return RenderJob(root=root, clips_per_shard=2, val_every=3, **values)
+
+
+def shard_hashes(root):
+    return {shard["name"]: shard["sha256"] for shard in json.loads((root / "index.json").read_text())["shards"]}
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """A corpus rendered by one local worker."""
+    root = tmp_path_factory.mktemp("rendered") / "corpus"
+    report = render_corpus(job(root), FarmSettings(executor="local"))
+    assert (report.made, report.missing) == (3, {})
+    return root
+
+
+def test_a_rendered_corpus_verifies_and_reads(rendered):
+    assert verify(rendered) == []
+    corpus = Corpus.open(rendered)
+    assert [clip.split for clip in corpus.clips] == ["train", "train", "val"]
+    rgb, ids = corpus.read_frame(corpus.clips[0].key, 2)
+    assert rgb.shape == (64, 96, 3) and ids.shape == (64, 96) and ids.max() >= 1
+    with open(rendered / "assets.csv") as rows:
+        assert {row["kind"] for row in csv.DictReader(rows)} == {"model", "texture", "background"}
+
+
+def test_two_ray_workers_give_the_same_bytes_as_one_local_worker(rendered, tmp_path):
+    report = render_corpus(job(tmp_path / "corpus"), FarmSettings(executor="ray", num_workers=2))
+    assert report.missing == {}
+    assert shard_hashes(tmp_path / "corpus") == shard_hashes(rendered)
+
+
+def test_a_finished_corpus_is_left_alone(rendered):
+    before = (rendered / "index.json").stat().st_mtime_ns
+    report = render_corpus(job(rendered), FarmSettings(executor="local"))
+    assert (report.made, report.already_there) == (0, 3)
+    assert (rendered / "index.json").stat().st_mtime_ns == before
+
+
+def test_another_corpus_in_the_folder_is_refused_by_its_differing_fields(rendered):
+    with pytest.raises(CorpusMismatch, match="seed is 4, asked for 5"):
+        render_corpus(job(rendered, seed=5), FarmSettings(executor="local"))
+    slower = dataclasses.replace(SETTINGS, render=dataclasses.replace(SETTINGS.render, samples=3))
+    with pytest.raises(CorpusMismatch, match=r"render.samples is 2, asked for 3"):
+        render_corpus(job(rendered, settings=slower), FarmSettings(executor="local"))
+
+
+def test_threads_are_no_part_of_what_a_corpus_is(rendered):
+    wider = dataclasses.replace(SETTINGS, render=dataclasses.replace(SETTINGS.render, threads=2))
+    assert render_corpus(job(rendered, settings=wider), FarmSettings(executor="local")).made == 0
+
+
+def test_a_failing_clip_is_recorded_and_the_others_go_on(rendered, tmp_path, monkeypatch):
+    real = jobs.run_child
+
+    def fail_for_clip_1(arguments, *rest):
+        request = json.loads(open(arguments[1]).read())
+        if request["key"].endswith("000001"):
+            arguments = ["render", arguments[1] + ".gone", arguments[2]]
+        return real(arguments, *rest)
+
+    monkeypatch.setattr(jobs, "run_child", fail_for_clip_1)
+    root = tmp_path / "corpus"
+    report = render_corpus(job(root), FarmSettings(executor="local"))
+    assert report.made == 2 and list(report.missing) == ["tiny-000001"]
+    assert "FileNotFoundError" in report.missing["tiny-000001"]
+    assert (root / "journal/logs/tiny-000001.log").exists(), "the output of the failed process is kept"
+    monkeypatch.undo()
+    assert render_corpus(job(root), FarmSettings(executor="local")).made == 1
+    assert shard_hashes(root) == shard_hashes(rendered), "the retried clip joins its shard with the same bytes"
+
+
+def test_a_rejected_scene_is_redrawn_with_the_next_attempt(tmp_path):
+    picky = job(tmp_path / "corpus", num_clips=1, smallest_visible_area=150, smallest_visible_share=1.0)
+    (tmp_path / "corpus/parts").mkdir(parents=True)
+    answer = render_clip((picky, 1))
+    assert answer["attempt"] == len(answer["rejections"]) >= 1
+    assert "object unseen" in answer["rejections"][0] or "no clear path" in answer["rejections"][0]
+
+
+def test_a_clip_whose_attempts_run_out_says_why(tmp_path):
+    (tmp_path / "parts").mkdir()
+    with pytest.raises(jobs.ClipFailed, match="all 2 attempts were rejected; the last: .*object unseen"):
+        render_clip((job(tmp_path, smallest_visible_area=10**6, max_attempts=2), 0))
+
+
+def test_a_clip_over_its_time_limit_is_killed_and_named(tmp_path):
+    (tmp_path / "journal").mkdir()
+    with pytest.raises(Exception, match="no end after 0 s; the process was killed"):
+        render_clip((job(tmp_path, clip_limit_seconds=0.3), 0))
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_nothing_that_looks_whole_and_resumes_to_the_same_bytes(rendered, tmp_path):
+    root = tmp_path / "corpus"
+    command = [sys.executable, "-m", "vosforge.render.cli", "run", "--recipe", "tiny", "--clips", "3", "--frames", "3"]
+    command += ["--seed", "4", "--val-every", "3", "--clips-per-shard", "2", "--executor", "local", "--out", str(root)]
+    for delay in (2.0, 5.0, 8.0):
+        run = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        if (root / "index.json").exists():
+            assert verify(root) == []
+    assert subprocess.run(command, check=False).returncode == 0
+    assert shard_hashes(root) == shard_hashes(rendered)

@@ -367,6 +367,8 @@ def _replace_texture(model: bpy.types.Object, entry: ObjectSpec) -> None:
     texture = nodes.new("ShaderNodeTexImage")
     texture.image = _as_blender_image(picture, f"texture-{entry.instance_id}")
     texture.projection, texture.projection_blend = "BOX", 0.2
+    # Texture files are made to tile; procedural ones are not, and mirroring hides their edges.
+    texture.extension = "REPEAT" if entry.texture.path else "MIRROR"
     coordinates, mapping = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeMapping")
     mapping.inputs["Scale"].default_value = (entry.texture_repeats,) * 3
     links.new(coordinates.outputs["Object"], mapping.inputs["Vector"])

@@ -1,4 +1,4 @@
-"""What backgrounds paste together: textures on quadrilaterals, stamps with a mask, house fronts. float32 RGB in [0, 1]."""
+"""What backgrounds paste together: textures on quadrilaterals, masked stamps, house fronts. float32 RGB in [0, 1]."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def paste(
     window = canvas[low[1] : high[1], low[0] : high[0]]
     mask = cv2.warpPerspective(np.ones((height, width), np.float32), matrix, size, flags=cv2.INTER_LINEAR)
     if shadow:
-        shade = blurred(np.roll(mask, (6, 5), (0, 1)), 5)
+        shade = np.zeros_like(mask)
+        shade[6:, 5:] = mask[:-6, :-5]
+        shade = blurred(shade, 5)
         window *= (1 - shadow * shade)[..., None]
     drawn = cv2.warpPerspective(picture.astype(np.float32), matrix, size, flags=cv2.INTER_LINEAR)
     window[:] = window * (1 - mask[..., None]) + drawn * light

@@ -1,7 +1,7 @@
 """Overhead of the task farm: the same render processes under Ray and started by hand, in one run.
 
-Ray's start is not counted: it is up, with its workers warm, before the clock starts. Both sides keep `--workers` Blender
-processes busy with the same clips, alternating in blocks so that a change of the machine's speed meets both.
+Ray's start is not counted: it is up, with its workers warm, before the clock starts. Both sides keep `--workers`
+Blender processes busy with the same clips, alternating in blocks so that a change of the machine's speed meets both.
 
     python bench/farm.py [--clips 12] [--frames 12] [--workers 2]
 """

@@ -104,8 +104,8 @@ def scan_assets(
     """Find and measure every asset of the given folders.
 
     models, textures, backgrounds: folders, searched recursively. known: measurements of models by content hash; new
-    ones are added to it, so that a second scan is quick. Raises ValueError for a missing folder, a folder without any asset of its
-    kind, or one in which every asset is broken.
+    ones are added to it, so that a second scan is quick. Raises ValueError for a missing folder, a folder without any
+    asset of its kind, or one in which every asset is broken.
     """
     known = {} if known is None else known
     found: list[Asset] = []

@@ -21,7 +21,7 @@ FORBIDDEN = {
 ONLY_IN = {
     "ray": {"datagen/farm.py"},
     "webdataset": {"datagen/stream.py"},
-    **dict.fromkeys(BLENDER, {"render/blender.py"}),
+    **{module: {"render/blender.py"} for module in BLENDER},
 }
 
 

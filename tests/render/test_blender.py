@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
 
-from vosforge.datagen.images import decode_ids, decode_jpeg  # noqa: E402
-from vosforge.render.child import run_child  # noqa: E402
-from vosforge.render.scene import (  # noqa: E402
+from vosforge.datagen.images import decode_ids, decode_jpeg
+from vosforge.render.child import run_child
+from vosforge.render.scene import (
     AssetReference,
     BackgroundSpec,
     CameraSpec,
@@ -128,7 +128,7 @@ def test_the_near_cube_hides_the_far_one_and_moves_right(cubes):
 def test_silhouette_of_a_cube_is_where_the_camera_projects_it(cubes):
     from vosforge.render.trajectory import project_points
 
-    _, ids, metadata, _ = cubes
+    _, _, metadata, _ = cubes
     pose = np.array(metadata["camera"]["poses"])[:1]
     side = 1.8 / np.sqrt(3) / 2
     corners = np.array([[-1.0 + x * side, y * side, z * side] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])

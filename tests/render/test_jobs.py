@@ -8,19 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
 
-from vosforge.datagen.corpus import CorpusMismatch  # noqa: E402
-from vosforge.datagen.farm import FarmSettings  # noqa: E402
-from vosforge.datagen.reader import Corpus  # noqa: E402
-from vosforge.datagen.verify import verify  # noqa: E402
-from vosforge.render import jobs  # noqa: E402
-from vosforge.render.assets import AssetPool  # noqa: E402
-from vosforge.render.jobs import RenderJob, render_clip, render_corpus  # noqa: E402
-from vosforge.render.recipes import TINY  # noqa: E402
+from vosforge.datagen.corpus import CorpusMismatch
+from vosforge.datagen.farm import FarmSettings
+from vosforge.datagen.reader import Corpus
+from vosforge.datagen.verify import verify
+from vosforge.render import jobs
+from vosforge.render.assets import AssetPool
+from vosforge.render.jobs import RenderJob, render_clip, render_corpus
+from vosforge.render.recipes import TINY
 
 pytestmark = pytest.mark.blender
 SETTINGS = dataclasses.replace(TINY, num_frames=3)
@@ -84,7 +85,7 @@ def test_a_failing_clip_is_recorded_and_the_others_go_on(rendered, tmp_path, mon
     real = jobs.run_child
 
     def fail_for_clip_1(arguments, *rest):
-        request = json.loads(open(arguments[1]).read())
+        request = json.loads(Path(arguments[1]).read_text())
         if request["key"].endswith("000001"):
             arguments = ["render", arguments[1] + ".gone", arguments[2]]
         return real(arguments, *rest)
@@ -110,7 +111,7 @@ def test_a_rejected_scene_is_redrawn_with_the_next_attempt(tmp_path):
 
 def test_a_clip_whose_attempts_run_out_says_why(tmp_path):
     (tmp_path / "parts").mkdir()
-    with pytest.raises(jobs.ClipFailed, match="all 2 attempts were rejected; the last: .*object unseen"):
+    with pytest.raises(jobs.ClipFailed, match=r"all 2 attempts were rejected; the last: .*object unseen"):
         render_clip((job(tmp_path, smallest_visible_area=10**6, max_attempts=2), 0))
 
 

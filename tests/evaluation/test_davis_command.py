@@ -1,0 +1,207 @@
+"""The command as a user meets it: files, tables, exit codes, one-line errors."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from davis_tree import NUM_FRAMES, truth, write_tree
+from PIL import Image
+from vosforge.datagen.images import encode_palette_png
+from vosforge.train.evaluation.cli import main
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return write_tree(tmp_path / "tree", {"one": 1, "two": 2})
+
+
+def davis(root, out, *more) -> int:
+    return main(["davis", "--root", str(root), "--out", str(out), *map(str, more)])
+
+
+def one_line_error(capsys) -> str:
+    error = capsys.readouterr().err
+    assert error.startswith("vosforge-eval: ")
+    assert error.count("\n") == 1, error
+    return error
+
+
+def test_baselines_alone_need_no_checkpoint_and_leave_scores_masks_csvs_and_pictures(tree, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert davis(tree, out, "--baselines", "copy-first-mask,dis-flow") == 0
+    printed = capsys.readouterr().out
+    assert "copy-first-mask" in printed
+    assert "object 2" in printed
+    results = json.loads((out / "results.json").read_text())
+    assert set(results["methods"]) == {"copy-first-mask", "dis-flow"}
+    assert results["dataset"]["num_objects"] == 3
+    copied = results["methods"]["copy-first-mask"]
+    overlaps = [(12 - t) / (12 + t) for t in range(1, NUM_FRAMES - 1)]
+    assert copied["global"]["J-Mean"] == pytest.approx(np.mean(overlaps), abs=1e-12)
+    assert copied["sequences"]["two"]["objects"]["2"]["J-Mean"] == pytest.approx(np.mean(overlaps), abs=1e-12)
+
+    folder = out / "methods/copy-first-mask"
+    assert len(list((folder / "masks/two").glob("*.png"))) == NUM_FRAMES
+    header, row = csv.reader((folder / "global_results-val.csv").open())
+    assert header == ["J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay"]
+    assert row[1] == f"{np.mean(overlaps):.3f}"
+    rows = list(csv.reader((folder / "per-sequence_results-val.csv").open()))
+    assert [row[0] for row in rows] == ["Sequence", "one_1", "two_1", "two_2"]
+    for name in ("one", "one-J", "two", "two-J"):
+        with Image.open(out / f"pictures/{name}.png") as image:
+            assert min(image.size) > 100
+
+
+def test_checkpoint_its_untrained_twin_and_the_baseline_stand_in_one_table(tree, tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    from vosforge.models.propagation import SIZES, PropagationNetwork
+    from vosforge.train.checkpoint import checkpoint_content, save_atomically
+
+    network = PropagationNetwork(SIZES["tiny"])
+    optimiser = torch.optim.Adam(network.parameters())
+    checkpoint = save_atomically(
+        tmp_path / "last.pt", checkpoint_content(network, stage="test", step=1, optimiser=optimiser, window={})
+    )
+    out = tmp_path / "out"
+    assert davis(tree, out, "--checkpoint", f"trained={checkpoint}", "--untrained", "--device", "cpu") == 0
+    printed = capsys.readouterr().out
+    assert all(label in printed for label in ("trained", "untrained", "copy-first-mask"))
+    results = json.loads((out / "results.json").read_text())
+    assert list(results["methods"]) == ["trained", "untrained", "copy-first-mask"]
+    assert len(results["methods"]["trained"]["checkpoint_sha256"]) == 64
+    assert results["methods"]["trained"]["top_k"] == 50
+    assert len(list((out / "masks/two").glob("*.png"))) == NUM_FRAMES
+    assert (out / "global_results-val.csv").is_file()
+    assert davis(tree, out, "--checkpoint", f"trained={checkpoint}", "--memory-every", 3, "--device", "cpu") == 2
+    assert "memory_every was 5, is 3" in one_line_error(capsys)
+
+
+def test_corpus_is_scored_on_its_held_out_clips(tiny_corpus, tmp_path):
+    assert davis(tiny_corpus, tmp_path / "out") == 0
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert set(results["methods"]["copy-first-mask"]["sequences"]) == {"tiny-000002", "tiny-000005"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--baselines", "none"], "nothing to score"),
+        (["--baselines", "magic"], "no baseline 'magic'; choose from copy-first-mask, dis-flow"),
+        (["--checkpoint", "nowhere.pt"], "checkpoint nowhere.pt is missing"),
+        (["--untrained"], "--untrained needs --checkpoint"),
+        (["--sequence", "three"], "no sequence 'three'"),
+        (["--split", "test"], "choose --split from: val"),
+    ],
+)
+def test_mistakes_end_with_code_2_and_one_line(tree, tmp_path, capsys, flags, message):
+    assert davis(tree, tmp_path / "out", *flags) == 2
+    assert message in one_line_error(capsys)
+
+
+def test_file_that_is_no_checkpoint_is_named(tree, tmp_path, capsys):
+    pytest.importorskip("torch")
+    (tmp_path / "notes.pt").write_bytes(b"not a network")
+    assert davis(tree, tmp_path / "out", "--checkpoint", tmp_path / "notes.pt") == 2
+    assert "notes.pt" in one_line_error(capsys)
+
+
+def test_results_do_not_go_into_a_tree_or_corpus(tree, tmp_path, capsys):
+    assert davis(tree, tree) == 2
+    assert "holds data (JPEGImages)" in one_line_error(capsys)
+
+
+def test_help_is_quick_and_needs_no_torch(tmp_path):
+    code = (
+        "import sys\n"
+        "from vosforge.train.evaluation.cli import main\n"
+        "try:\n    main(['davis', '--help'])\n"
+        "finally:\n    sys.stderr.write(str({'torch', 'cv2', 'numpy'} & set(sys.modules)))"
+    )
+    started = time.perf_counter()
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 0
+    assert "--checkpoint" in found.stdout
+    assert found.stderr == "set()"
+    assert time.perf_counter() - started < 5
+
+
+class TestMasks:
+    """`vosforge-eval masks`: PNGs by anyone."""
+
+    @pytest.fixture
+    def results(self, tmp_path):
+        for name, num_objects in (("one", 1), ("two", 2)):
+            folder = tmp_path / "results" / name
+            folder.mkdir(parents=True)
+            for t in range(1, NUM_FRAMES - 1):
+                (folder / f"{t:05d}.png").write_bytes(encode_palette_png(truth(t, num_objects)))
+        return tmp_path / "results"
+
+    def run(self, tree, results, *more) -> int:
+        return main(["masks", "--root", str(tree), "--results", str(results), *map(str, more)])
+
+    def test_truth_scores_one_without_the_unscored_ends(self, tree, results, tmp_path):
+        assert self.run(tree, results, "--json", tmp_path / "scores.json") == 0
+        scores = json.loads((tmp_path / "scores.json").read_text())
+        assert scores["global"]["J&F-Mean"] == 1
+        assert set(scores["sequences"]["two"]["objects"]) == {"1", "2"}
+
+    def test_own_masks_score_as_the_command_that_wrote_them(self, tree, tmp_path):
+        assert davis(tree, tmp_path / "out") == 0
+        masks = tmp_path / "out/methods/copy-first-mask/masks"
+        assert self.run(tree, masks, "--json", tmp_path / "scores.json") == 0
+        known = json.loads((tmp_path / "out/results.json").read_text())["methods"]["copy-first-mask"]["global"]
+        assert json.loads((tmp_path / "scores.json").read_text())["global"] == known
+
+    @pytest.mark.parametrize("end", ["00000.png", "00005.png"])
+    def test_ends_are_needed_when_they_are_scored(self, tree, results, capsys, end):
+        other = {"00000.png": "00005.png", "00005.png": "00000.png"}[end]
+        for name, num_objects in (("one", 1), ("two", 2)):
+            (results / name / other).write_bytes(encode_palette_png(truth(int(other[:5]), num_objects)))
+        assert self.run(tree, results, "--include-ends") == 2
+        assert f"first {end}" in one_line_error(capsys)
+
+    def test_missing_frame_is_named(self, tree, results, capsys):
+        (results / "two/00003.png").unlink()
+        assert self.run(tree, results) == 2
+        assert "two lacks 1 of 4 scored frames, first 00003.png" in one_line_error(capsys)
+
+    def test_missing_sequence_is_named(self, tree, results, capsys):
+        (results / "two").rename(results / "too")
+        assert self.run(tree, results) == 2
+        assert "no folder for sequence two" in one_line_error(capsys)
+
+    @pytest.mark.parametrize("extra", [2, 255])
+    def test_extra_id_is_named(self, tree, results, capsys, extra):
+        ids = truth(2)
+        ids[40, 40] = extra
+        (results / "one/00002.png").write_bytes(encode_palette_png(ids))
+        assert self.run(tree, results) == 2
+        assert f"one/00002.png holds id {extra}" in one_line_error(capsys)
+
+    def test_wrong_size_is_named(self, tree, results, capsys):
+        (results / "one/00002.png").write_bytes(encode_palette_png(truth(2)[:, :-4].copy()))
+        assert self.run(tree, results) == 2
+        assert "one/00002.png is 60x48, its annotation 64x48" in one_line_error(capsys)
+
+    def test_grey_prediction_is_named(self, tree, results, capsys):
+        Image.fromarray(truth(2) * 255).save(results / "one/00002.png")
+        assert self.run(tree, results) == 2
+        assert "one/00002.png is no palette PNG" in one_line_error(capsys)
+
+
+def test_copying_the_first_mask_scores_as_known_on_real_video(shared_data, tmp_path):
+    assert davis(shared_data / "davis", tmp_path / "out", "--pictures", 0) == 0
+    found = json.loads((tmp_path / "out/results.json").read_text())["methods"]["copy-first-mask"]["global"]
+    assert found["J-Mean"] == pytest.approx(0.355, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_carrying_the_mask_with_optical_flow_scores_as_known_on_real_video(shared_data, tmp_path):
+    assert davis(shared_data / "davis", tmp_path / "out", "--baselines", "dis-flow", "--pictures", 0) == 0
+    found = json.loads((tmp_path / "out/results.json").read_text())["methods"]["dis-flow"]["global"]
+    assert found["J-Mean"] == pytest.approx(0.510, abs=2e-3)

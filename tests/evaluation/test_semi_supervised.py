@@ -1,0 +1,141 @@
+"""One method over its sequences: what is written, what is resumed, what is averaged."""
+
+import json
+
+import numpy as np
+import pytest
+from davis_tree import HEIGHT, NUM_FRAMES, WIDTH, truth, write_tree
+from vosforge.datagen.images import decode_ids
+from vosforge.train.evaluation.errors import EvaluationError
+from vosforge.train.evaluation.methods import Method
+from vosforge.train.evaluation.scores import COLUMNS, SequenceScores, summarise
+from vosforge.train.evaluation.semi_supervised import evaluate
+from vosforge.train.evaluation.sequences import open_sequences
+
+
+class Oracle:
+    """Yields the truth and counts how often it is asked; frames in `blank` come out empty."""
+
+    def __init__(self, blank=()):
+        self.calls, self.blank = [], blank
+
+    def __call__(self, sequence, first_ids):
+        self.calls.append(sequence.name)
+        for t in range(sequence.num_frames):
+            ids = sequence.read_truth(t)
+            yield np.zeros_like(ids) if t in self.blank else ids
+
+
+def method(propagate, folder, **settings) -> Method:
+    return Method(label="oracle", propagate=propagate, settings={"method": "oracle", **settings}, folder=folder)
+
+
+@pytest.fixture
+def sequences(tmp_path):
+    return open_sequences(write_tree(tmp_path / "tree", {"one": 1, "two": 2})).sequences
+
+
+def test_truth_as_prediction_scores_one_and_is_written_as_palette(sequences, tmp_path):
+    scores = evaluate(method(Oracle(), tmp_path / "out"), sequences)
+    overall = summarise(scores)["global"]
+    assert overall["J-Mean"] == overall["F-Mean"] == overall["J&F-Mean"] == overall["J-Recall"] == 1
+    assert overall["J-Decay"] == 0
+    written = sorted((tmp_path / "out/masks/two").iterdir())
+    assert [path.name for path in written] == [f"{t:05d}.png" for t in range(NUM_FRAMES)]
+    np.testing.assert_array_equal(decode_ids(written[4].read_bytes()), truth(4, 2))
+
+
+def test_first_and_last_frame_are_not_scored_unless_asked(sequences, tmp_path):
+    scores = evaluate(method(Oracle(blank=(0, NUM_FRAMES - 1)), tmp_path / "out"), sequences)
+    assert summarise(scores)["global"]["J-Mean"] == 1
+    assert summarise(scores, include_ends=True)["global"]["J-Mean"] == pytest.approx((NUM_FRAMES - 2) / NUM_FRAMES)
+
+
+def test_finished_sequences_are_not_computed_again(sequences, tmp_path):
+    first, second = Oracle(), Oracle()
+    before = evaluate(method(first, tmp_path / "out"), sequences[:1])
+    after = evaluate(method(second, tmp_path / "out"), sequences)
+    assert (first.calls, second.calls) == (["one"], ["two"])
+    assert after[0] == before[0]
+
+
+def test_sequence_killed_half_way_is_computed_again(sequences, tmp_path):
+    def dies(sequence, first_ids):
+        yield first_ids
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(method(dies, tmp_path / "out"), sequences)
+    assert not (tmp_path / "out/masks/one").exists()
+    assert not (tmp_path / "out/scores/one.json").exists()
+    oracle = Oracle()
+    evaluate(method(oracle, tmp_path / "out"), sequences)
+    assert oracle.calls == ["one", "two"]
+    assert sorted(path.name for path in (tmp_path / "out/masks").iterdir()) == ["one", "two"]
+
+
+def test_lost_mask_is_computed_again(sequences, tmp_path):
+    evaluate(method(Oracle(), tmp_path / "out"), sequences)
+    (tmp_path / "out/masks/two/00003.png").unlink()
+    oracle = Oracle()
+    evaluate(method(oracle, tmp_path / "out"), sequences)
+    assert oracle.calls == ["two"]
+    assert (tmp_path / "out/masks/two/00003.png").is_file()
+
+
+def test_damaged_score_file_is_computed_again(sequences, tmp_path):
+    evaluate(method(Oracle(), tmp_path / "out"), sequences)
+    (tmp_path / "out/scores/one.json").write_text('{"settings": ')
+    oracle = Oracle()
+    evaluate(method(oracle, tmp_path / "out"), sequences)
+    assert oracle.calls == ["one"]
+
+
+def test_results_of_other_settings_are_refused_by_the_setting_and_replaced_on_demand(sequences, tmp_path):
+    evaluate(method(Oracle(), tmp_path / "out", top_k=50), sequences)
+    other = method(Oracle(), tmp_path / "out", top_k=20)
+    with pytest.raises(EvaluationError, match=r"top_k was 50, is 20.*--overwrite"):
+        evaluate(other, sequences)
+    evaluate(other, sequences, overwrite=True)
+    assert json.loads((tmp_path / "out/scores/one.json").read_text())["settings"]["top_k"] == 20
+
+
+def test_sequence_without_object_in_its_first_frame_is_named(sequences, tmp_path):
+    from dataclasses import replace
+
+    empty = replace(sequences[0], read_truth=lambda t: np.zeros((HEIGHT, WIDTH), np.uint8))
+    with pytest.raises(EvaluationError, match="sequence one: its first annotation holds no object"):
+        evaluate(method(Oracle(), tmp_path / "out"), [empty])
+
+
+def test_annotation_of_another_size_is_named(sequences, tmp_path):
+    from dataclasses import replace
+
+    odd = replace(sequences[0], read_truth=lambda t: truth(0) if t < 3 else np.zeros((HEIGHT, WIDTH + 2), np.uint8))
+
+    def copy(sequence, first_ids):
+        return iter([first_ids] * sequence.num_frames)
+
+    with pytest.raises(EvaluationError, match=r"sequence one, frame 00003: the mask is 64x48, its annotation 66x48"):
+        evaluate(method(copy, tmp_path / "out"), [odd])
+
+
+def test_two_frames_leave_nothing_to_score(tmp_path):
+    sequences = open_sequences(write_tree(tmp_path / "tree", {"short": 1}, num_frames=2)).sequences
+    with pytest.raises(EvaluationError, match=r"sequence short has 2 frames.*--include-ends"):
+        evaluate(method(Oracle(), tmp_path / "out"), sequences)
+    assert summarise(evaluate(method(Oracle(), tmp_path / "out"), sequences, include_ends=True), True)["global"]
+
+
+def constant(name, values):
+    return SequenceScores(
+        name=name, objects={i: {"J": [value] * 4, "F": [value / 2] * 4} for i, value in enumerate(values, start=1)}
+    )
+
+
+def test_global_mean_weighs_every_object_the_same():
+    found = summarise([constant("one", [0.2]), constant("three", [0.8, 0.8, 0.8])])
+    assert found["global"]["J-Mean"] == pytest.approx(0.65)
+    assert found["global"]["J&F-Mean"] == pytest.approx((0.65 + 0.325) / 2)
+    assert found["sequences"]["three"]["F-Mean"] == pytest.approx(0.4)
+    assert set(found["global"]) == set(COLUMNS) == set(found["sequences"]["three"]["objects"]["2"])

@@ -1,0 +1,1 @@
+"""DAVIS metrics, baselines and reports."""

@@ -1,0 +1,26 @@
+"""Soft aggregation: single-object probabilities to one distribution over background and objects (STM, Sec. 3.4)."""
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-7
+
+
+def aggregate_logits(probabilities: Tensor, dim: int = 0) -> Tensor:
+    """Log-odds of background and objects: N objects along `dim` become N + 1 classes, background first.
+
+    Background is the product of (1 - p); all are clamped to [1e-7, 1 - 1e-7]. Computed in float32: in bfloat16 the
+    clamp rounds to 0 and 1.
+    """
+    probabilities = probabilities.float()
+    background = (1 - probabilities).prod(dim=dim, keepdim=True)
+    classes = torch.cat([background, probabilities], dim=dim).clamp(EPSILON, 1 - EPSILON)
+    return torch.log(classes) - torch.log1p(-classes)
+
+
+def soft_aggregate(probabilities: Tensor, dim: int = 0) -> Tensor:
+    """Probabilities of background and objects, summing to one along `dim`.
+
+    probabilities: N objects along `dim`, each in [0, 1] -> N + 1 classes along `dim`, background first, float32.
+    """
+    return aggregate_logits(probabilities, dim).softmax(dim=dim)

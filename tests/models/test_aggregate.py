@@ -1,0 +1,45 @@
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from vosforge.models.aggregate import aggregate_logits, soft_aggregate
+
+probabilities = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(probabilities)
+def test_soft_aggregation_sums_to_one(values):
+    result = soft_aggregate(torch.tensor(values)[:, None])
+    assert result.shape == (len(values) + 1, 1)
+    assert torch.isfinite(result).all()
+    assert abs(result.sum().item() - 1) < 1e-5
+
+
+@settings(max_examples=50, deadline=None)
+@given(probabilities)
+def test_order_of_objects_is_the_order_of_probabilities(values):
+    objects = soft_aggregate(torch.tensor(values)[:, None])[1:, 0]
+    for a, p in zip(objects, values, strict=True):
+        for b, q in zip(objects, values, strict=True):
+            assert p <= q or a >= b
+
+
+def test_certain_object_takes_the_pixel_and_none_leaves_background():
+    result = soft_aggregate(torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
+    assert result[1, 0] > 0.99 and result[0, 1] > 0.99
+
+
+def test_log_odds_of_one_object_are_its_own():
+    p = torch.tensor([[0.2, 0.7]])
+    logits = aggregate_logits(p)
+    assert torch.allclose(logits[1], torch.logit(p[0]), atol=1e-5)
+    assert torch.allclose(logits[0], torch.logit(1 - p[0]), atol=1e-5)
+
+
+def test_dimension_of_the_objects_is_chosen():
+    p = torch.rand(4, 2, 3, 3)
+    assert torch.allclose(soft_aggregate(p, dim=1), soft_aggregate(p.transpose(0, 1)).transpose(0, 1))
+
+
+def test_saturated_bfloat16_probabilities_stay_finite():
+    assert torch.isfinite(aggregate_logits(torch.tensor([[1.0, 0.0]], dtype=torch.bfloat16))).all()

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -44,6 +46,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=4)
     parser.add_argument("--reference-samples", type=int, default=1024)
     arguments = parser.parse_args()
+    # Blender writes its progress to file descriptor 1; the table keeps a copy of it.
+    sys.stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     width, height = map(int, arguments.size.split("x"))
     ours = dataclasses.replace(BL30K.render, width=width, height=height, threads=1, device="cpu")
     published = dataclasses.replace(ours, **PUBLISHED)
@@ -121,7 +126,7 @@ def _render(
     spec: SceneSpec, settings: RenderSettings, num_frames: int, encode: bool = True
 ) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
     """CPU seconds per frame, the stored pictures and the ids of the first frames; the set-up is not counted."""
-    from vosforge.render.blender import render_frames
+    from vosforge.render.blender.frames import render_frames
 
     frames = render_frames(dataclasses.replace(spec, render=settings))
     pictures, ids, seconds = [], [], 0.0

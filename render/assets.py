@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image
 
 from .child import explain_failure, run_child
+from .procedural.shapes import SHAPE_FAMILIES
+from .procedural.textures import BACKGROUND_FAMILIES, TEXTURE_FAMILIES, paint_background, paint_texture
 from .randomness import Stream, stream
 from .scene import AssetReference
-from .shapes import SHAPE_FAMILIES
-from .textures import BACKGROUND_FAMILIES, TEXTURE_FAMILIES
 
 MODEL_SUFFIXES = (".obj", ".gltf", ".glb", ".ply", ".stl", ".fbx")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -238,9 +238,5 @@ def load_image(reference: AssetReference, width: int, height: int) -> np.ndarray
             return np.asarray(image.convert("RGB"))
     rng = np.random.default_rng(np.random.SeedSequence(reference.seed))
     if reference.family in TEXTURE_FAMILIES:
-        from .textures import paint_texture
-
         return paint_texture(reference.family, rng, width)
-    from .textures import paint_background
-
     return paint_background(reference.family, rng, width, height)

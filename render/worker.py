@@ -25,7 +25,7 @@ EXIT_REJECTED = 3
 
 def scan(request: Path, answers: Path) -> None:
     """Measure each model of a JSON list; one JSON line an answer, flushed, so that a crash costs one file."""
-    from .blender import measure_model
+    from .blender.models import measure_model
 
     with open(answers, "w") as output:
         for path in json.loads(request.read_text()):
@@ -44,7 +44,7 @@ def render(request: Path, answer: Path) -> int:
         return EXIT_REJECTED
     seconds = time.monotonic() - start
     commit_part(Path(order["root"]), order["key"], spec.index, members, statistics)
-    from .blender import device_in_use
+    from .blender.session import device_in_use
 
     answer.write_text(json.dumps({"frames": spec.num_frames, "seconds": seconds, "device": device_in_use()}))
     return 0
@@ -56,7 +56,9 @@ def render_members(spec: SceneSpec, key: str, seed: int, checks: dict) -> tuple[
     checks: {"smallest_area": pixels, "smallest_share": share of frames}. Returns ([(member name, bytes)], statistics).
     Raises RejectedScene when a frame or an object's visibility fails its check.
     """
-    from .blender import bpy, camera_metadata, device_in_use, render_frames
+    from .blender.frames import render_frames
+    from .blender.session import blender_version, device_in_use
+    from .blender.surroundings import camera_metadata
 
     members: list[tuple[str, bytes]] = []
     areas: list[list[int]] = [[] for _ in spec.objects]
@@ -97,7 +99,7 @@ def render_members(spec: SceneSpec, key: str, seed: int, checks: dict) -> tuple[
             "samples": settings.samples,
             "denoise": settings.denoise,
             "device": device_in_use().split(":")[0],
-            "blender": bpy.app.version_string,
+            "blender": blender_version(),
             "render_seed": spec.render_seed,
         },
         "unannotated_frames": [],

@@ -19,9 +19,9 @@ FORBIDDEN = {
     "train": (*BLENDER, "vosforge.render"),
 }
 ONLY_IN = {
-    "ray": {"datagen/farm.py"},
-    "webdataset": {"datagen/stream.py"},
-    **{module: {"render/blender.py"} for module in BLENDER},
+    "ray": ("datagen/farm.py",),
+    "webdataset": ("datagen/stream.py",),
+    **dict.fromkeys(BLENDER, ("render/blender/",)),
 }
 
 
@@ -55,11 +55,11 @@ def test_no_folder_imports_what_it_must_not(folder):
                 assert not is_within(name, forbidden), f"{path.relative_to(ROOT)} imports {name}"
 
 
-def test_ray_webdataset_and_blender_live_in_one_file_each():
+def test_ray_webdataset_and_blender_live_in_one_place_each():
     for path in ours(*FOLDERS):
         for module, homes in ONLY_IN.items():
             if any(is_within(name, module) for name in imported_modules(path)):
-                assert str(path.relative_to(ROOT)) in homes, f"{path.relative_to(ROOT)} imports {module}"
+                assert str(path.relative_to(ROOT)).startswith(homes), f"{path.relative_to(ROOT)} imports {module}"
 
 
 def test_torch_stays_in_the_loader_within_datagen():

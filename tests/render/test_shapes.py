@@ -8,8 +8,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from vosforge.render.shape_mesh import Mesh, box, extrude, lathe, rotation, signed_volume, tube
-from vosforge.render.shapes import SHAPE_FAMILIES, Shape, build_shape
+from vosforge.render.procedural.shape_mesh import Mesh, box, extrude, lathe, rotation, signed_volume, tube
+from vosforge.render.procedural.shapes import SHAPE_FAMILIES, Shape, build_shape
 
 MESHES = sorted(set(SHAPE_FAMILIES) - {"monkey"})
 CLOSED = sorted(set(MESHES) - {"leaf", "ribbon"})  # thin sheets get their thickness from SOLIDIFY

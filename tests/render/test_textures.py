@@ -8,8 +8,8 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from vosforge.render.painting import cells, fbm, grid, oklch_to_rgb, palette
-from vosforge.render.textures import BACKGROUND_FAMILIES, TEXTURE_FAMILIES, paint_background, paint_texture
+from vosforge.render.procedural.painting import cells, fbm, grid, oklch_to_rgb, palette
+from vosforge.render.procedural.textures import BACKGROUND_FAMILIES, TEXTURE_FAMILIES, paint_background, paint_texture
 
 SEEDS = (0, 1, 2)
 

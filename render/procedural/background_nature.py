@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from vosforge.render.landscape import below, finish, foliage, ground, ridge, seamless, sky, treeline
-from vosforge.render.painting import (
+
+from .landscape import below, finish, foliage, ground, ridge, seamless, sky, treeline
+from .painting import (
     blurred,
     fbm,
     grid,
@@ -19,7 +20,7 @@ from vosforge.render.painting import (
     smoothstep,
     warped,
 )
-from vosforge.render.texture_materials import cracked_earth, fur, pebbles, rust
+from .texture_materials import cracked_earth, fur, pebbles, rust
 
 _GREENS = ["foliage", "foliage", "autumn", "earth"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from vosforge.render.shape_mesh import Shape, box, finished, lathe, merge, rotation, tube
+
+from .shape_mesh import Shape, box, finished, lathe, merge, rotation, tube
 
 
 def _smooth_profile(knots: list[tuple[float, float]], count: int = 60) -> np.ndarray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from vosforge.render.shape_mesh import Mesh, Modifier, Shape, finished, lathe, merge, rotation, tube, unit
+
+from .shape_mesh import Mesh, Modifier, Shape, finished, lathe, merge, rotation, tube, unit
 
 
 def torus_knot(rng: np.random.Generator) -> Shape:

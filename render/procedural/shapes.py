@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from vosforge.render.shape_assemblies import aeroplane, chair, house, lamp, table, vehicle
-from vosforge.render.shape_curves import coral, leaf, ribbon, spring, torus_knot, tree
-from vosforge.render.shape_fields import animal, boolean_solid, cactus, figure, fish, metaballs
-from vosforge.render.shape_lathed import bowl, chess_piece, vase
-from vosforge.render.shape_mesh import Modifier, Shape
-from vosforge.render.shape_plates import gear, heart, letter, star
-from vosforge.render.shape_solids import bevelled_box, boulder, polyhedron, supershape, twisted_prism, wireframe_solid
+
+from .shape_assemblies import aeroplane, chair, house, lamp, table, vehicle
+from .shape_curves import coral, leaf, ribbon, spring, torus_knot, tree
+from .shape_fields import animal, boolean_solid, cactus, figure, fish, metaballs
+from .shape_lathed import bowl, chess_piece, vase
+from .shape_mesh import Modifier, Shape
+from .shape_plates import gear, heart, letter, star
+from .shape_solids import bevelled_box, boulder, polyhedron, supershape, twisted_prism, wireframe_solid
 
 __all__ = ["SHAPE_FAMILIES", "Modifier", "Shape", "build_shape"]
 

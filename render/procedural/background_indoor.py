@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from vosforge.render import texture_materials, texture_patterns
-from vosforge.render.collage import PAINTS, box, bump, cover, paste, stamp
-from vosforge.render.landscape import below, finish, foliage, ground, ridge, sky
-from vosforge.render.painting import (
+
+from . import texture_materials, texture_patterns
+from .collage import PAINTS, box, bump, cover, paste, stamp
+from .landscape import below, finish, foliage, ground, ridge, sky
+from .painting import (
     blurred,
     fbm,
     grid,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from vosforge.render.shape_mesh import Mesh, Shape, finished, rotation
+
+from .shape_mesh import Mesh, Shape, finished, rotation
 
 Field = Callable[[np.ndarray], np.ndarray]
 MAX_FACES = 14_000

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from vosforge.render.shape_mesh import Mesh, Shape, bevel, box, extrude, finished, lathe, merge, rod, rotation, tube
+
+from .shape_mesh import Mesh, Shape, bevel, box, extrude, finished, lathe, merge, rod, rotation, tube
 
 
 def _disc(centre: tuple[float, float, float], radius: float, thickness: float, sides: int = 32) -> Mesh:

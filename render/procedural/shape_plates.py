@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from vosforge.render.shape_mesh import Mesh, Shape, bevel, extrude, finished, merge, rings, tube
+
+from .shape_mesh import Mesh, Shape, bevel, extrude, finished, merge, rings, tube
 
 
 def _plate(rng: np.random.Generator, outline: np.ndarray, hole: np.ndarray | None = None) -> Shape:

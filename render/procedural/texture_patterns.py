@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from vosforge.render.painting import (
+
+from .painting import (
     blurred,
     cells,
     fbm,

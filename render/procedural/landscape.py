@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from vosforge.render.painting import (
+
+from .painting import (
     blurred,
     fbm,
     mix,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from vosforge.render import background_indoor, background_nature, background_town, texture_materials, texture_patterns
-from vosforge.render.painting import to_bytes
+
+from . import background_indoor, background_nature, background_town, texture_materials, texture_patterns
+from .painting import to_bytes
 
 TEXTURE_FAMILIES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
     "bark": texture_materials.bark,

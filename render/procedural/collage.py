@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from vosforge.render import texture_materials, texture_patterns
-from vosforge.render.painting import (
+
+from . import texture_materials, texture_patterns
+from .painting import (
     blurred,
     fbm,
     mix,

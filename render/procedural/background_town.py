@@ -6,10 +6,11 @@ from functools import partial
 
 import cv2
 import numpy as np
-from vosforge.render import texture_materials, texture_patterns
-from vosforge.render.collage import PAINTS, box, bump, cover, facade, paste, stamp
-from vosforge.render.landscape import below, finish, foliage, ground, sky
-from vosforge.render.painting import (
+
+from . import texture_materials, texture_patterns
+from .collage import PAINTS, box, bump, cover, facade, paste, stamp
+from .landscape import below, finish, foliage, ground, sky
+from .painting import (
     blurred,
     fbm,
     grid,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from vosforge.render.shape_mesh import Mesh, Modifier, Shape, bevel, box, finished, merge, rings, rotation
+
+from .shape_mesh import Mesh, Modifier, Shape, bevel, box, finished, merge, rings, rotation
 
 
 def bevelled_box(rng: np.random.Generator) -> Shape:

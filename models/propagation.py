@@ -23,8 +23,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class PropagationSize:
     """Widths of a propagation network.
 
-    block, depths, base_width: the query encoder's ResNet; memory_base_width: the memory encoder's, which runs once an
-    object and may be narrower.
+    block, depths, base_width: the ResNet of both encoders (ImageNet weights exist for base width 64).
     decoder_channels: after compression (stride 16 and 8), and from stride 8 on.
     """
 
@@ -32,7 +31,6 @@ class PropagationSize:
     block: Literal["basic", "bottleneck"]
     depths: tuple[int, int, int]
     base_width: int
-    memory_base_width: int
     key_channels: int
     value_channels: int
     decoder_channels: tuple[int, int]
@@ -46,7 +44,6 @@ SIZES: dict[str, PropagationSize] = {
             block="bottleneck",
             depths=(3, 4, 6),
             base_width=64,
-            memory_base_width=64,
             key_channels=128,
             value_channels=512,
             decoder_channels=(512, 256),
@@ -55,8 +52,7 @@ SIZES: dict[str, PropagationSize] = {
             name="small",
             block="basic",
             depths=(2, 2, 2),
-            base_width=64,
-            memory_base_width=32,
+            base_width=32,
             key_channels=64,
             value_channels=128,
             decoder_channels=(128, 64),
@@ -66,7 +62,6 @@ SIZES: dict[str, PropagationSize] = {
             block="basic",
             depths=(1, 1, 1),
             base_width=8,
-            memory_base_width=8,
             key_channels=8,
             value_channels=16,
             decoder_channels=(16, 8),
@@ -112,7 +107,7 @@ class PropagationNetwork(nn.Module):
         self.size = size
         middle, last = size.decoder_channels
         self.memory_encoder = ResNetTrunk(
-            size.block, size.depths, base_width=size.memory_base_width, in_channels=5, conv_bias=True
+            size.block, size.depths, base_width=size.base_width, in_channels=5, conv_bias=True
         )
         self.query_encoder = ResNetTrunk(size.block, size.depths, base_width=size.base_width)
         f4_channels, f8_channels, f16_channels = self.query_encoder.channels
@@ -145,8 +140,7 @@ class PropagationNetwork(nn.Module):
         # Near 0.5 for every pixel at first, instead of saturated logits.
         nn.init.normal_(self.predict.weight, std=0.01)
         nn.init.orthogonal_(self.query_head.key.weight)
-        if self.size.memory_base_width == self.size.base_width:
-            self._tie_at_start()
+        self._tie_at_start()
 
     @torch.no_grad()
     def _tie_at_start(self) -> None:

@@ -70,14 +70,8 @@ def load_trunk_weights(trunk: ResNetTrunk, state: Mapping[str, Tensor]) -> Loade
 
 
 def load_imagenet(network: PropagationNetwork, state: Mapping[str, Tensor]) -> dict[str, LoadedWeights]:
-    """Load ImageNet weights into the query encoder, and into the memory encoder where it has the same widths.
-
-    A narrower memory encoder (size `small`) keeps its initialisation and is absent from the result.
-    """
-    result = {"query_encoder": load_trunk_weights(network.query_encoder, state)}
-    if network.memory_encoder.channels == network.query_encoder.channels:
-        result["memory_encoder"] = load_trunk_weights(network.memory_encoder, state)
-    return result
+    """Load ImageNet weights into both encoders; ValueError as `load_trunk_weights`, with both left as they were."""
+    return {name: load_trunk_weights(getattr(network, name), state) for name in ("query_encoder", "memory_encoder")}
 
 
 def _convolutions(module: nn.Module) -> set[str]:

@@ -46,11 +46,11 @@ def test_full_network_works_at_stride_16_with_key_128_and_value_512(full):
     assert query.f8.shape[-2:] == (4, 6) and query.f4.shape[-2:] == (8, 12)
 
 
-def test_small_network_has_a_resnet18_trunk(full):
+def test_small_network_has_a_resnet18_trunk_of_half_the_width():
     small = PropagationNetwork(SIZES["small"])
-    assert small.query_encoder.channels == (64, 128, 256)
+    assert small.query_encoder.channels == small.memory_encoder.channels == (32, 64, 128)
     assert [len(getattr(small.query_encoder, f"layer{i}")) for i in (1, 2, 3)] == [2, 2, 2]
-    assert count_parameters(small) < 6_000_000
+    assert count_parameters(small) < 4_000_000
 
 
 def test_logits_have_the_size_of_the_frame(tiny):
@@ -87,6 +87,15 @@ def test_frozen_batch_norm_keeps_its_statistics_and_learns_scale_and_shift(tiny)
     train_batch_norm(tiny, True)
     tiny.encode_query(torch.rand(2, 3, 32, 32))
     assert not torch.equal(tiny.query_encoder.bn1.running_mean, before)
+
+
+def test_untrained_network_matches_cells_that_look_alike(tiny):
+    tiny.eval()
+    rgb = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        # Zero masks: what the memory encoder sees beyond the frame is nothing, so the keys are the query's.
+        key = tiny.memorize(rgb, torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64))[0]
+        assert torch.allclose(key, tiny.encode_query(rgb).key, atol=1e-5)
 
 
 def test_untrained_network_is_undecided_not_saturated(tiny):

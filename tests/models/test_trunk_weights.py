@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from vosforge.models.propagation import SIZES, PropagationNetwork
@@ -44,10 +46,13 @@ def test_unknown_keys_are_refused(resnet18):
         load_trunk_weights(ResNetTrunk("basic", (2, 2, 2)), {**resnet18, "attention.weight": torch.zeros(1)})
 
 
-def test_narrower_memory_encoder_of_the_small_network_keeps_its_initialisation(resnet18):
-    network = PropagationNetwork(SIZES["small"])
-    assert set(load_imagenet(network, resnet18)) == {"query_encoder"}
+def test_imagenet_weights_go_into_both_encoders(resnet18):
+    network = PropagationNetwork(replace(SIZES["small"], base_width=64))
+    assert set(load_imagenet(network, resnet18)) == {"query_encoder", "memory_encoder"}
     assert torch.equal(network.query_encoder.conv1.weight, resnet18["conv1.weight"])
+    assert torch.equal(network.memory_encoder.layer3[1].conv2.weight, resnet18["layer3.1.conv2.weight"])
+    with pytest.raises(ValueError, match=r"of another shape \(conv1.weight: file \(64, 3, 7, 7\), network \(32, 3, 7"):
+        load_imagenet(PropagationNetwork(SIZES["small"]), resnet18)
 
 
 def test_resnet_state_dicts_are_told_from_other_files(resnet18):

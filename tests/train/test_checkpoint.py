@@ -1,0 +1,113 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from vosforge.models.propagation import SIZES, PropagationNetwork
+from vosforge.models.resnet import ResNetTrunk
+from vosforge.train import checkpoint
+from vosforge.train.checkpoint import (
+    checkpoint_content,
+    initialise_from,
+    load_network,
+    read_checkpoint,
+    save_atomically,
+)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(2)
+    return PropagationNetwork(SIZES["tiny"])
+
+
+@pytest.fixture
+def saved(network, tmp_path):
+    content = checkpoint_content(
+        network, stage="s", step=3, optimiser=torch.optim.Adam(network.parameters()), window={"count": 0, "sums": {}}
+    )
+    return save_atomically(tmp_path / "checkpoints" / "last.pt", content)
+
+
+def test_loaded_network_answers_as_the_saved_one(network, saved):
+    loaded, info = load_network(saved)
+    assert info == {"stage": "s", "step": 3, "size": "tiny", "path": str(saved)}
+    rgb = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(loaded.encode_query(rgb).key, network.eval().encode_query(rgb).key)
+
+
+def test_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"no checkpoint at .*nothing\.pt"):
+        load_network(tmp_path / "nothing.pt")
+
+
+@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.99])
+def test_truncated_checkpoint_is_one_clear_error(saved, keep):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: keep if isinstance(keep, int) else int(keep * len(content))])
+    with pytest.raises(ValueError, match=r"last\.pt cannot be read: found \d+ bytes.*expected a checkpoint"):
+        load_network(saved)
+
+
+def test_other_files_are_no_checkpoint(tmp_path):
+    (tmp_path / "text.pt").write_text("hello")
+    with pytest.raises(ValueError, match=r"text\.pt cannot be read"):
+        load_network(tmp_path / "text.pt")
+    torch.save({"weights": torch.zeros(2)}, tmp_path / "other.pt")
+    with pytest.raises(
+        ValueError, match=r"other\.pt is not a vosforge checkpoint: found keys weights, expected schema"
+    ):
+        load_network(tmp_path / "other.pt")
+
+
+def test_checkpoint_with_code_inside_is_not_executed(tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "executed"), "w"))
+
+    torch.save({"schema": 1, "network": Payload()}, tmp_path / "evil.pt")
+    with pytest.raises(ValueError, match=r"evil\.pt cannot be read"):
+        load_network(tmp_path / "evil.pt")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_checkpoint_of_another_size_names_both(saved):
+    with pytest.raises(
+        ValueError, match=r"last\.pt holds a network of size 'tiny', expected 'small': .*base_width 8 instead"
+    ):
+        load_network(saved, expected_size=SIZES["small"])
+    with pytest.raises(ValueError, match="size 'tiny', expected 'small'"):
+        initialise_from(PropagationNetwork(SIZES["small"]), saved)
+
+
+def test_weight_of_another_shape_is_named(saved):
+    content = read_checkpoint(saved)
+    content["network"]["predict.weight"] = torch.zeros(2, 8, 3, 3)
+    save_atomically(saved, content)
+    with pytest.raises(ValueError, match=r"last\.pt does not fit.*predict\.weight is \(2, 8, 3, 3\), expected \(1, 8"):
+        load_network(saved)
+
+
+def test_write_that_breaks_off_leaves_the_old_checkpoint_whole(saved, monkeypatch):
+    def half(content, file):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(checkpoint.torch, "save", half)
+    with pytest.raises(OSError, match="disk full"):
+        save_atomically(saved, {"schema": 1})
+    monkeypatch.undo()
+    assert read_checkpoint(saved)["step"] == 3
+    assert [path.name for path in saved.parent.iterdir()] == ["last.pt"]
+
+
+def test_torchvision_weights_start_a_run(tmp_path):
+    state = {
+        key: torch.randn_like(value.float()) for key, value in ResNetTrunk("basic", (2, 2, 2)).state_dict().items()
+    }
+    torch.save(state, tmp_path / "resnet18.pth")
+    network = PropagationNetwork(replace(SIZES["small"], base_width=64))
+    assert "query_encoder and memory_encoder" in initialise_from(network, tmp_path / "resnet18.pth")
+    assert torch.equal(network.query_encoder.conv1.weight, state["conv1.weight"])
+    with pytest.raises(ValueError, match=r"resnet18\.pth: these weights do not fit"):
+        initialise_from(PropagationNetwork(SIZES["tiny"]), tmp_path / "resnet18.pth")

@@ -1,0 +1,41 @@
+import pytest
+import torch
+from vosforge.train.losses import bootstrapped_cross_entropy, mean_iou
+
+
+@pytest.fixture
+def scores():
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(2, 3, 8, 8, generator=generator), torch.randint(0, 2, (2, 8, 8), generator=generator)
+
+
+def test_loss_of_all_pixels_is_cross_entropy(scores):
+    log_odds, labels = scores
+    loss = bootstrapped_cross_entropy(log_odds, labels, torch.ones(2, 2), 1.0)
+    assert torch.allclose(loss, torch.nn.functional.cross_entropy(log_odds, labels))
+
+
+def test_kept_fraction_means_the_hardest_pixels_of_each_sample(scores):
+    log_odds, labels = scores
+    pixels = torch.nn.functional.cross_entropy(log_odds, labels, reduction="none").flatten(1)
+    hardest = pixels.sort(dim=1, descending=True).values[:, :16].mean()
+    assert torch.allclose(bootstrapped_cross_entropy(log_odds, labels, torch.ones(2, 2), 0.25), hardest)
+
+
+def test_missing_object_is_left_out_of_the_classes(scores):
+    log_odds, labels = scores
+    log_odds = log_odds.requires_grad_()
+    loss = bootstrapped_cross_entropy(log_odds, labels, torch.tensor([[1.0, 0.0], [1.0, 0.0]]), 1.0)
+    assert torch.allclose(loss, torch.nn.functional.cross_entropy(log_odds[:, :2], labels))
+    loss.backward()
+    assert torch.isfinite(log_odds.grad).all() and not log_odds.grad[:, 2].any()
+
+
+def test_mean_iou_counts_existing_objects_only():
+    labels = torch.zeros(1, 4, 4, dtype=torch.long)
+    labels[0, :2] = 1
+    predicted = labels.clone()
+    predicted[0, 1] = 0
+    assert mean_iou(predicted, labels, torch.tensor([[1.0, 0.0]])).item() == pytest.approx(0.5)
+    assert mean_iou(labels, labels, torch.ones(1, 2)).item() == 1.0
+    assert mean_iou(torch.zeros_like(labels), torch.zeros_like(labels), torch.ones(1, 2)).item() == 1.0

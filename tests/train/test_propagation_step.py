@@ -1,0 +1,78 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from vosforge.models.propagation import train_batch_norm
+from vosforge.train.loop import make_optimiser
+
+
+@pytest.fixture
+def network(tiny_stage):
+    torch.manual_seed(0)
+    return tiny_stage.build("tiny")
+
+
+def take_step(stage, network, batch, step=0):
+    return stage.step(network, batch, np.random.default_rng(0), stage.at(step, stage.num_steps))
+
+
+def test_every_parameter_gets_a_gradient(tiny_stage, network, squares):
+    take_step(tiny_stage, network, squares(0)).loss.backward()
+    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+def test_frame_1_is_memorised_with_its_predicted_masks_and_their_gradients(tiny_stage, network, squares):
+    given, memorize = [], network.memorize
+    network.memorize = lambda rgb, mask, others: given.append((mask, others)) or memorize(rgb, mask, others)
+    batch = squares(0)
+    take_step(tiny_stage, network, batch)
+    (true, other), (predicted, other_predicted) = given
+    assert torch.equal(true[:2, 0], batch["masks"][0, 0]) and torch.equal(other[0, 0], batch["masks"][0, 0, 1])
+    assert predicted.requires_grad and other_predicted.requires_grad
+    assert torch.allclose(other_predicted[0], predicted[1]) and 0 < predicted[0].mean() < 1
+
+
+def test_overfits_one_batch(tiny_stage, network, squares):
+    rate = replace(tiny_stage.learning_rate, peak=2e-3)
+    stage = replace(tiny_stage, bootstrap=replace(tiny_stage.bootstrap, kept=1.0), learning_rate=rate)
+    batch, optimiser = squares(0), make_optimiser(network, stage)
+    train_batch_norm(network, True)
+    losses = []
+    for _ in range(60):
+        result = take_step(stage, network, batch)
+        optimiser.zero_grad()
+        result.loss.backward()
+        optimiser.step()
+        losses.append(result.loss.item())
+    assert losses[-1] < 0.25 * losses[0]
+    assert result.metrics["iou_1"] > 0.7
+
+
+def test_missing_second_object_is_never_predicted(tiny_stage, network, squares):
+    batch = squares(0)
+    assert batch["selector"][1, 1] == 0
+    with torch.no_grad():
+        network.predict.bias.fill_(5.0)
+        predicted = take_step(tiny_stage, network, batch).predicted
+    assert (predicted[0] == 2).any() or (predicted[0] == 1).any()
+    assert not (predicted[1] == 2).any()
+
+
+def test_the_two_objects_of_a_sample_are_exchangeable(tiny_stage, network, squares):
+    batch = squares(0)
+    swapped = {**batch, "masks": batch["masks"].flip(2), "selector": batch["selector"].flip(1)}
+    labels = batch["labels"]
+    swapped["labels"] = torch.where(labels > 0, 3 - labels, labels)
+    network.eval()
+    with torch.no_grad():
+        one, two = take_step(tiny_stage, network, batch), take_step(tiny_stage, network, swapped)
+    assert torch.allclose(one.loss, two.loss, atol=1e-5)
+
+
+def test_step_is_a_pure_function(tiny_stage, network, squares):
+    network.eval()
+    with torch.no_grad():
+        first, second = (take_step(tiny_stage, network, squares(4)).loss for _ in range(2))
+    assert torch.equal(first, second)

@@ -1,0 +1,48 @@
+import itertools
+
+import pytest
+from vosforge.train.schedule import JumpCurriculum, LearningRateSchedule
+from vosforge.train.stages.mivos import PROPAGATION_RENDERED, STAGES
+
+
+@pytest.mark.parametrize(("step", "kept"), [(0, 1.0), (19_999, 1.0), (45_000, 0.575), (70_000, 0.15), (499_999, 0.15)])
+def test_published_stage_keeps_the_published_fraction_of_pixels(step, kept):
+    assert PROPAGATION_RENDERED.at(step, 500_000).kept_fraction == pytest.approx(kept)
+
+
+def test_published_stage_decays_at_450_000():
+    rates = [PROPAGATION_RENDERED.at(step, 500_000).learning_rate for step in (0, 449_999, 450_000, 499_999)]
+    assert rates == pytest.approx([1e-5, 1e-5, 1e-6, 1e-6])
+
+
+def test_published_stage_widens_the_jump_and_narrows_it_at_the_end():
+    steps = (0, 49_999, 50_000, 100_000, 150_000, 200_000, 399_999, 400_000)
+    assert [PROPAGATION_RENDERED.at(step, 500_000).max_jump for step in steps] == [5, 5, 10, 15, 20, 25, 25, 5]
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_a_shorter_run_goes_through_the_whole_programme(stage):
+    long, short = stage.num_steps, stage.num_steps // 100
+    for percent in range(0, 100, 5):
+        a, b = stage.at(long * percent // 100, long), stage.at(short * percent // 100, short)
+        assert a.max_jump == b.max_jump
+        assert a.kept_fraction == pytest.approx(b.kept_fraction, abs=0.05)
+
+
+def test_warmup_rises_to_the_peak_and_cosine_falls_to_the_floor():
+    schedule = LearningRateSchedule(peak=1.0, warmup=0.1, decay="cosine", factor=0.01)
+    rates = [schedule.at(step, 100) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * (i + 1) for i in range(10)])
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
+    assert rates[-1] < 0.012
+
+
+def test_curriculum_with_a_switch_point_missing_is_refused():
+    with pytest.raises(ValueError, match="3 jumps need 2 switch points, not 1"):
+        JumpCurriculum(jumps=(1, 2, 3), switch_at=(0.5,))
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_every_number_of_a_stage_has_a_source(stage):
+    unsourced = {"name", "summary", "size", "start_from", "build", "step", "sources"}
+    assert set(stage.__dataclass_fields__) - unsourced == set(stage.sources)

@@ -1,0 +1,190 @@
+import fcntl
+import json
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+from vosforge.train.checkpoint import load_network, read_checkpoint
+from vosforge.train.log import read_metrics
+from vosforge.train.loop import TrainingFailed
+from vosforge.train.request import RunRequest
+from vosforge.train.run import run
+from vosforge.train.run_folder import RunMismatch
+
+
+def silent(_):
+    return None
+
+
+@pytest.fixture
+def request_for(tiny_stage, tiny_corpus, tmp_path):
+    def make(name="run", **changes):
+        settings = {"log_every": 3, "checkpoint_every": 3, "picture_every": 0, "device": "cpu"} | changes
+        return RunRequest(**{"stage": tiny_stage, "data": ((tiny_corpus, 1.0),), "out": tmp_path / name} | settings)
+
+    return make
+
+
+def endless(squares):
+    def batches(step):
+        while True:
+            yield squares(step)
+            step += 1
+
+    return batches
+
+
+def interrupt_at(step):
+    return lambda report: os.kill(os.getpid(), signal.SIGINT) if report.step == step else None
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+@pytest.mark.parametrize("stop_after", [3, 4])
+def test_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(request_for, stop_after):
+    whole = run(request_for("whole"), report=silent, announce=silent)
+    halved = run(request_for("halved"), report=interrupt_at(stop_after), announce=silent)
+    assert (halved.steps, halved.finished) == (stop_after, False)
+    # What the process had drawn meanwhile must not matter.
+    torch.manual_seed(99)
+    resumed = run(request_for("halved"), report=silent, announce=silent)
+    assert resumed.started_from.startswith(f"step {stop_after} of")
+    assert whole.finished and resumed.finished
+    assert same(read_checkpoint(whole.checkpoint), read_checkpoint(resumed.checkpoint))
+    logs = [read_metrics(result.checkpoint.parents[1] / "metrics.jsonl") for result in (whole, resumed)]
+    assert [record["step"] for record in logs[0]] == [3, 6, 8]
+    for record in logs[0] + logs[1]:
+        del record["samples_per_second"]
+    assert logs[0] == logs[1]
+
+
+def test_resume_after_a_crash_repeats_the_lost_steps_and_logs_none_twice(request_for):
+    class Crash(Exception):
+        pass
+
+    def crash_at_seven(report):
+        if report.step == 7:
+            raise Crash
+
+    whole = run(request_for("whole"), report=silent, announce=silent)
+    with pytest.raises(Crash):
+        run(request_for("crashed", log_every=1), report=crash_at_seven, announce=silent)
+    resumed = run(request_for("crashed", log_every=1), report=silent, announce=silent)
+    assert resumed.started_from.startswith("step 6 of")
+    assert same(read_checkpoint(whole.checkpoint)["network"], read_checkpoint(resumed.checkpoint)["network"])
+    assert [record["step"] for record in read_metrics(resumed.checkpoint.parents[1] / "metrics.jsonl")] == list(
+        range(1, 9)
+    )
+
+
+def test_finished_run_is_left_alone(request_for):
+    first = run(request_for(), report=silent, announce=silent)
+    written = first.checkpoint.stat().st_mtime_ns
+    again = run(request_for(), report=silent, announce=silent)
+    assert again.finished and first.checkpoint.stat().st_mtime_ns == written
+
+
+def test_another_seed_gives_another_network(request_for):
+    results = [run(request_for(f"seed{seed}", seed=seed), report=silent, announce=silent) for seed in (1, 2)]
+    states = [read_checkpoint(result.checkpoint)["network"] for result in results]
+    assert not torch.equal(states[0]["predict.weight"], states[1]["predict.weight"])
+
+
+def test_run_folder_holds_settings_checkpoints_metrics_and_pictures(request_for):
+    result = run(request_for(picture_every=4, validate_every=4), report=silent, announce=silent)
+    folder = result.checkpoint.parents[1]
+    assert {path.name for path in (folder / "pictures").iterdir()} == {"step-00000004.png", "step-00000008.png"}
+    config = json.loads((folder / "config.json").read_text())
+    assert config["identity"]["num_steps"] == 8 and len(config["identity"]["data"][0]["index_sha256"]) == 64
+    assert config["code_version"]
+    held_out = [record for record in read_metrics(folder / "metrics.jsonl") if "val_loss" in record]
+    assert [record["step"] for record in held_out] == [4, 8] and 0 <= held_out[0]["val_iou"] <= 1
+    network, info = load_network(result.checkpoint)
+    assert (info["stage"], info["step"], info["size"]) == ("tiny-stage", 8, "tiny")
+    assert not network.training
+
+
+def test_validation_and_pictures_change_no_weight(request_for):
+    plain = run(request_for("plain"), report=silent, announce=silent)
+    watched = run(request_for("watched", validate_every=2, picture_every=2), report=silent, announce=silent)
+    assert same(read_checkpoint(plain.checkpoint)["network"], read_checkpoint(watched.checkpoint)["network"])
+
+
+def test_folder_of_a_run_with_other_settings_is_refused_by_field(request_for):
+    run(request_for(), report=silent, announce=silent)
+    with pytest.raises(RunMismatch, match=r"seed 0 there, 5 asked.*another --out"):
+        run(request_for(seed=5), report=silent, announce=silent)
+    with pytest.raises(RunMismatch, match=r"num_steps 8 there, 16 asked.*cannot be lengthened"):
+        run(request_for(num_steps=16), report=silent, announce=silent)
+    # How often something is written is not the run's identity.
+    assert run(request_for(log_every=1, num_workers=1), report=silent, announce=silent).finished
+
+
+def test_foreign_folder_is_refused_and_left_alone(request_for, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("x")
+    with pytest.raises(ValueError, match="not empty and holds no run"):
+        run(request_for(), report=silent, announce=silent)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
+
+
+def test_folder_in_use_by_another_process_is_refused(request_for):
+    request_for().out.mkdir()
+    with (request_for().out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ValueError, match="being trained by another process"):
+            run(request_for(), report=silent, announce=silent)
+
+
+def test_missing_corpus_is_refused_before_anything_is_written(request_for, tmp_path):
+    with pytest.raises(ValueError, match="nowhere"):
+        run(request_for(data=((tmp_path / "nowhere", 1.0),)), report=silent, announce=silent)
+    assert not (tmp_path / "run").exists()
+
+
+def test_loss_that_is_not_finite_stops_with_the_batch_saved(request_for, squares):
+    def batches(step):
+        for number, batch in enumerate(endless(squares)(step), start=step):
+            if number == 5:
+                batch["rgb"][0, 1] = float("nan")
+            yield batch
+
+    request = request_for(checkpoint_every=2)
+    with pytest.raises(TrainingFailed, match=r"step 5: loss nan.*squares-000005.*last checkpoint is of step 4"):
+        run(request, report=silent, announce=silent, batches=batches)
+    saved = torch.load(request.out / "failed-batch-00000005.pt", weights_only=True)
+    assert saved["batch"]["rgb"].isnan().any()
+    state = read_checkpoint(request.out / "checkpoints" / "last.pt")
+    assert state["step"] == 4 and all(value.isfinite().all() for value in state["network"].values())
+
+
+def test_batch_norm_statistics_are_learnt_only_in_their_part_of_the_run(tiny_stage, request_for, squares):
+    frozen = replace(tiny_stage, train_batch_norm_until=0.0)
+    result = run(request_for("frozen", stage=frozen), report=silent, announce=silent, batches=endless(squares))
+    assert not read_checkpoint(result.checkpoint)["network"]["query_encoder.bn1.running_mean"].any()
+    half = replace(tiny_stage, train_batch_norm_until=0.5)
+    result = run(request_for("half", stage=half), report=silent, announce=silent, batches=endless(squares))
+    assert read_checkpoint(result.checkpoint)["network"]["query_encoder.bn1.num_batches_tracked"] == 4
+
+
+def test_run_starts_from_a_checkpoint_of_the_same_size(request_for):
+    first = run(request_for("first"), report=silent, announce=silent)
+    heard = []
+    run(request_for("second", init=first.checkpoint), report=silent, announce=heard.append)
+    assert "from weights of tiny-stage, step 8" in heard[0]
+
+
+def test_bad_numbers_are_refused_by_name(request_for):
+    for name, value in (("num_steps", 0), ("batch_size", -1), ("crop_size", 100), ("seed", -3)):
+        with pytest.raises(ValueError, match=f"{name} is {value}"):
+            request_for(**{name: value})

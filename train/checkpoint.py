@@ -1,0 +1,141 @@
+"""Checkpoints: written atomically, read back with one clear error when they are not what they should be."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..datagen.files import write_whole
+from ..models.propagation import PropagationNetwork, PropagationSize
+from ..models.weights import is_torchvision_resnet, load_imagenet
+
+SCHEMA = 1
+REQUIRED = ("schema", "stage", "size", "step", "network")
+
+
+def save_atomically(path: Path, content: Mapping[str, Any]) -> Path:
+    """Write a torch file so that a kill at any moment leaves either the old file or the new one whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(path) as file:
+        torch.save(dict(content), file)
+    return path
+
+
+def checkpoint_content(
+    network: PropagationNetwork, *, stage: str, step: int, optimiser: torch.optim.Optimizer, window: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything a run needs to go on as if it had never stopped; `step` steps are done.
+
+    Schedule, data position and both random generators are functions of the step and need no state.
+    """
+    return {
+        "schema": SCHEMA,
+        "stage": stage,
+        "size": asdict(network.size),
+        "step": step,
+        "network": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "window": dict(window),
+    }
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint of this package; ValueError naming the file when it is missing, truncated or something else."""
+    content = _load(path)
+    if not isinstance(content, dict) or any(key not in content for key in REQUIRED):
+        found = (
+            f"keys {', '.join(map(str, list(content)[:4]))}" if isinstance(content, dict) else type(content).__name__
+        )
+        raise ValueError(
+            f"{path} is not a vosforge checkpoint: found {found or 'nothing'}, expected {', '.join(REQUIRED)}"
+        )
+    if content["schema"] != SCHEMA:
+        raise ValueError(
+            f"{path}: checkpoint schema {content['schema']}, this version reads {SCHEMA}; use the version that wrote it"
+        )
+    return content
+
+
+def load_network(
+    path: Path | str, device: str | torch.device = "cpu", expected_size: PropagationSize | None = None
+) -> tuple[PropagationNetwork, dict[str, Any]]:
+    """Load a propagation network for inference, in evaluation mode on `device`, and what the checkpoint says of itself.
+
+    The size comes from the file; with `expected_size` another one is refused. The info holds stage, step, size (a name)
+    and path.
+    Raises ValueError naming file, what was found and what was expected.
+    """
+    path = Path(path)
+    content = read_checkpoint(path)
+    try:
+        size = PropagationSize(**{key: _untupled(value) for key, value in content["size"].items()})
+    except (TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: its network size is not readable ({error}); use the version that wrote it"
+        ) from error
+    if expected_size is not None and size != expected_size:
+        raise ValueError(
+            f"{path} holds a network of size '{size.name}', expected '{expected_size.name}': "
+            f"{_differences(size, expected_size)}"
+        )
+    network = PropagationNetwork(size)
+    load_state(network, content["network"], path)
+    info = {"stage": content["stage"], "step": content["step"], "size": size.name, "path": str(path)}
+    return network.to(device, memory_format=torch.channels_last).eval(), info
+
+
+def load_state(network: nn.Module, state: Mapping[str, Any], path: Path) -> None:
+    """Load weights whose names and shapes must all agree; ValueError naming the file and the first disagreement."""
+    own = network.state_dict()
+    problems = [f"missing {key}" for key in own if key not in state]
+    problems += [f"unknown {key}" for key in state if key not in own]
+    problems += [
+        f"{key} is {tuple(state[key].shape)}, expected {tuple(own[key].shape)}"
+        for key in own
+        if key in state and state[key].shape != own[key].shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise ValueError(f"{path} does not fit this network: {problems[0]}{more}; use a checkpoint of the same size")
+    network.load_state_dict(state)
+
+
+def initialise_from(network: PropagationNetwork, path: Path) -> str:
+    """Start a run from a file: one of our checkpoints of the same size, or torchvision-format ResNet weights.
+
+    Returns a sentence on what was loaded. Raises ValueError naming the file when neither fits.
+    """
+    content = _load(path)
+    if isinstance(content, dict) and is_torchvision_resnet(content):
+        try:
+            loaded = load_imagenet(network, content)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        return f"ImageNet weights from {path} into {' and '.join(loaded)}"
+    given, info = load_network(path, expected_size=network.size)
+    network.load_state_dict(given.state_dict())
+    return f"weights of {info['stage']}, step {info['step']}, from {path}"
+
+
+def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise ValueError(f"no checkpoint at {path}; give the path of a .pt file, such as RUN/checkpoints/last.pt")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        found = f"{path.stat().st_size} bytes that are truncated or no torch file"
+        raise ValueError(f"{path} cannot be read: found {found}, expected a checkpoint ({reason[:120]})") from error
+
+
+def _untupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _differences(found: PropagationSize, expected: PropagationSize) -> str:
+    pairs = [(key, value, getattr(expected, key)) for key, value in asdict(found).items() if key != "name"]
+    return ", ".join(f"{key} {value} instead of {wanted}" for key, value, wanted in pairs if value != wanted)

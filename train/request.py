@@ -1,0 +1,85 @@
+"""What a run of a stage is asked to be, and what of it makes the run the same run."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from ..datagen.files import sha256_of_file
+from .stage import Stage
+
+# Fields of a stage that are code or text, not settings of a run.
+_NOT_SETTINGS = {"summary", "start_from", "build", "step", "sources", "size", "num_steps", "batch_size", "crop_size"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """A run of a stage; None stands for the stage's own number.
+
+    data: corpus folders and their weights. The `*_every` are in steps, 0 is never. precision: of the forward pass; auto
+    is bf16 on CUDA and fp32 on the CPU.
+    """
+
+    stage: Stage
+    data: tuple[tuple[Path, float], ...]
+    out: Path
+    size: str | None = None
+    init: Path | None = None
+    num_steps: int | None = None
+    batch_size: int | None = None
+    crop_size: int | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = 0
+    num_workers: int = 0
+    log_every: int = 10
+    checkpoint_every: int | None = None
+    picture_every: int | None = None
+    validate_every: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("num_steps", "batch_size", "crop_size", "log_every", "checkpoint_every"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; give a positive number")
+        for name in ("seed", "num_workers", "validate_every", "picture_every"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"{name} is {value}; give 0 or more")
+        if self.crop_size is not None and self.crop_size % 16:
+            raise ValueError(f"crop_size is {self.crop_size}; give a multiple of 16, the network's stride")
+
+    def resolved(self, name: str) -> Any:
+        """The request's value of `size`, `num_steps`, `batch_size` or `crop_size`, else the stage's."""
+        value = getattr(self, name)
+        return getattr(self.stage, name) if value is None else value
+
+
+def run_identity(request: RunRequest) -> dict[str, Any]:
+    """Everything that makes a run what it is; two requests with the same identity continue one another.
+
+    Device, precision, number of workers, places of the data and how often something is written are not part of it.
+    """
+    stage = {
+        field.name: _plain(getattr(request.stage, field.name))
+        for field in fields(request.stage)
+        if field.name not in _NOT_SETTINGS
+    }
+    own = {name: request.resolved(name) for name in ("size", "num_steps", "batch_size", "crop_size")}
+    data = [
+        {
+            "index_sha256": sha256_of_file(path / "index.json") if (path / "index.json").is_file() else None,
+            "weight": weight,
+        }
+        for path, weight in request.data
+    ]
+    init = None if request.init is None else sha256_of_file(request.init)
+    return {**stage, **own, "seed": request.seed, "init_sha256": init, "data": data}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,65 @@
+"""Everything that changes over a run, as pure functions of the step: learning rate, kept loss fraction, frame distance.
+
+All positions are fractions of the run's steps, so that a shorter run goes through the whole programme.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRateSchedule:
+    """Linear warm-up over the first `warmup` of the steps, then one of two decays.
+
+    `step`: multiplied by `factor` from each fraction in `decay_at` on. `cosine`: from the peak down to `factor` times
+    the peak.
+    """
+
+    peak: float
+    warmup: float = 0.0
+    decay: Literal["step", "cosine"] = "step"
+    decay_at: tuple[float, ...] = ()
+    factor: float = 0.1
+
+    def at(self, step: int, num_steps: int) -> float:
+        """Learning rate of step `step` (0-based) of `num_steps`."""
+        warmup_steps = round(self.warmup * num_steps)
+        if step < warmup_steps:
+            return self.peak * (step + 1) / warmup_steps
+        if self.decay == "step":
+            return self.peak * self.factor ** sum(step >= round(at * num_steps) for at in self.decay_at)
+        position = (step - warmup_steps) / max(1, num_steps - warmup_steps)
+        return self.peak * (self.factor + (1 - self.factor) * 0.5 * (1 + math.cos(math.pi * position)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootstrapSchedule:
+    """Fraction of the hardest pixels that the loss keeps: 1 until `start`, then linearly down to `kept` at `end`."""
+
+    start: float
+    end: float
+    kept: float
+
+    def at(self, step: int, num_steps: int) -> float:
+        """Kept fraction of step `step` of `num_steps`, in [kept, 1]."""
+        position = (step / num_steps - self.start) / (self.end - self.start)
+        return 1 - (1 - self.kept) * min(1.0, max(0.0, position))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JumpCurriculum:
+    """Largest distance between sampled frames: `jumps[0]` first, `jumps[i + 1]` from fraction `switch_at[i]` on."""
+
+    jumps: tuple[int, ...]
+    switch_at: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.jumps) != len(self.switch_at) + 1:
+            raise ValueError(
+                f"{len(self.jumps)} jumps need {len(self.jumps) - 1} switch points, not {len(self.switch_at)}"
+            )
+
+    def at(self, step: int, num_steps: int) -> int:
+        """max_jump of step `step` of `num_steps`."""
+        return self.jumps[sum(step >= round(at * num_steps) for at in self.switch_at)]

@@ -1,0 +1,39 @@
+"""A stage as a table: every number, with its source."""
+
+from dataclasses import fields
+
+from rich.table import Table
+
+from ..models.propagation import count_parameters
+from .stage import Stage
+
+
+def stage_table(stage: Stage, size: str | None = None) -> Table:
+    """One row a setting of the stage with its value and its source, and the parameter count of the network."""
+    network = stage.build(size or stage.size)
+    table = Table("setting", "value", "source", title=f"{stage.name}: {stage.summary}")
+    table.add_row("network", f"{size or stage.size}, {count_parameters(network):,} parameters", "counted")
+    for name, module in network.named_children():
+        table.add_row(f"  {name}", f"{count_parameters(module):,} parameters", "counted")
+    table.add_row("start", stage.start_from, "")
+    table.add_row("optimiser", "Adam", stage.sources.get("learning_rate", ""))
+    for field in fields(stage):
+        value = getattr(stage, field.name)
+        if field.name in ("name", "summary", "size", "start_from", "build", "step", "sources"):
+            continue
+        table.add_row(field.name, _readable(value), stage.sources.get(field.name, ""))
+    return table
+
+
+def _readable(value: object) -> str:
+    if hasattr(value, "__dataclass_fields__"):
+        return "\n".join(f"{field.name} {_readable(getattr(value, field.name))}" for field in fields(value))
+    if isinstance(value, dict):
+        return "\n".join(f"{name} {_readable(item)}" for name, item in value.items())
+    if isinstance(value, bool) or value is None:
+        return "none" if value is None else str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, tuple):
+        return ", ".join(_readable(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""One literal a training stage, beside the papers' numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,8 @@ def _console():
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns 0 when all was done, 2 for a mistake of the user's, told in one line on stderr."""
+    # Read when torch is imported: spinning OpenMP threads are very slow on a machine with other work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     command = tyro.extras.subcommand_cli_from_dict(
         {"davis": Davis, "masks": Masks}, prog="vosforge-eval", description=__doc__.split(". ")[0], args=arguments
     )

@@ -1,32 +1,20 @@
-"""Assets: find, hash, measure and deal models, textures and backgrounds, from folders or from the procedural set.
-
-A broken file is quarantined in the ledger with its reason; it never stops a run.
-"""
+"""Assets: models, textures and backgrounds, dealt from folders or from the procedural set; their ledger."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from .child import explain_failure, run_child
 from .procedural.shapes import SHAPE_FAMILIES
 from .procedural.textures import BACKGROUND_FAMILIES, TEXTURE_FAMILIES, paint_background, paint_texture
 from .randomness import Stream, stream
 from .scene import AssetReference
 
-MODEL_SUFFIXES = (".obj", ".gltf", ".glb", ".ply", ".stl", ".fbx")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-PBR_COMPANIONS = ("_normal", "_roughness", "_displacement", "_ambientocclusion", "_metalness", "_opacity", "_emission")
-"""Endings of the maps of a PBR set that are not its colour."""
-SMALLEST_IMAGE_SIDE = 16
 PROCEDURAL_FAMILIES = {"model": SHAPE_FAMILIES, "texture": TEXTURE_FAMILIES, "background": BACKGROUND_FAMILIES}
 KINDS = tuple(PROCEDURAL_FAMILIES)
 
@@ -89,39 +77,9 @@ class AssetPool:
         """A hash over the names, contents and verdicts of all assets; scenes depend on nothing else of the pool."""
         digest = hashlib.sha256()
         for asset in self.assets:
-            entry = dataclasses.replace(asset, path="")
-            digest.update(json.dumps(dataclasses.asdict(entry), sort_keys=True).encode())
+            entry = (asset.kind, asset.name, asset.sha256, asset.textured, bool(asset.reason))
+            digest.update(json.dumps(entry).encode())
         return digest.hexdigest()
-
-
-def scan_assets(
-    models: Sequence[Path],
-    textures: Sequence[Path],
-    backgrounds: Sequence[Path],
-    known: dict[str, dict] | None = None,
-    limit_seconds: float = 120.0,
-) -> AssetPool:
-    """Find and measure every asset of the given folders.
-
-    models, textures, backgrounds: folders, searched recursively. known: measurements of models by content hash; new
-    ones are added to it, so that a second scan is quick. Raises ValueError for a missing folder, a folder without any
-    asset of its kind, or one in which every asset is broken.
-    """
-    known = {} if known is None else known
-    found: list[Asset] = []
-    for kind, folders in (("model", models), ("texture", textures), ("background", backgrounds)):
-        candidates = [
-            asset for folder in folders for asset in _find(kind, Path(folder), _distinct_name(folder, folders))
-        ]
-        measured = _measure_models(candidates, known, limit_seconds) if kind == "model" else _check_images(candidates)
-        broken = [asset for asset in measured if asset.reason]
-        if measured and len(broken) == len(measured):
-            raise ValueError(
-                f"none of the {len(measured)} {kind}s in {', '.join(map(str, folders))} can be used; "
-                f"the first, {broken[0].path}: {broken[0].reason}"
-            )
-        found += measured
-    return AssetPool(assets=tuple(sorted(found, key=lambda asset: (asset.kind, asset.name))))
 
 
 def ledger_rows(pool: AssetPool, used: Iterable[str]) -> list[dict[str, str]]:
@@ -146,86 +104,6 @@ def _row(asset: str, kind: str, status: str, reason: str, sha256: str, source: s
         "source": source,
         "licence": licence,
     }
-
-
-def _distinct_name(folder: Path, folders: Sequence[Path]) -> str:
-    """The folder's name, with its place among equally named folders when there are several."""
-    name = Path(folder).resolve().name
-    twins = [other for other in folders if Path(other).resolve().name == name]
-    return name if len(twins) == 1 else f"{name}-{twins.index(folder) + 1}"
-
-
-def _find(kind: str, folder: Path, label: str) -> list[Asset]:
-    if not folder.is_dir():
-        raise ValueError(f"--{kind}s {folder}: no such folder; give an existing folder or leave --{kind}s out")
-    suffixes = MODEL_SUFFIXES if kind == "model" else IMAGE_SUFFIXES
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in suffixes)
-    if kind != "model":
-        files = [path for path in files if not path.stem.lower().endswith(PBR_COMPANIONS)]
-    if not files:
-        raise ValueError(f"--{kind}s {folder}: no {kind} in it; expected files ending in {', '.join(suffixes)}")
-    licence = _licence_of(folder)
-    return [
-        Asset(
-            name=f"{label}/{path.relative_to(folder).as_posix()}",
-            kind=kind,
-            path=str(path.resolve()),
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            source=label,
-            licence=licence,
-        )
-        for path in files
-    ]
-
-
-def _licence_of(folder: Path) -> str:
-    """First line of a LICENSE or LICENCE file in the folder, or 'unknown'."""
-    for path in sorted(folder.glob("*")):
-        if path.is_file() and path.stem.upper() in ("LICENSE", "LICENCE"):
-            lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
-            return lines[0] if lines else "unknown"
-    return "unknown"
-
-
-def _check_images(candidates: list[Asset]) -> list[Asset]:
-    """Decode every image whole, so that a truncated file is found before it reaches a scene."""
-    checked = []
-    for asset in candidates:
-        reason = ""
-        try:
-            with Image.open(asset.path) as image:
-                image.load()
-                if min(image.size) < SMALLEST_IMAGE_SIDE:
-                    reason = f"image of {image.size[0]}x{image.size[1]} is smaller than {SMALLEST_IMAGE_SIDE} pixels"
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            reason = f"image cannot be decoded: {error}"
-        checked.append(dataclasses.replace(asset, reason=reason))
-    return checked
-
-
-def _measure_models(candidates: list[Asset], known: dict[str, dict], limit_seconds: float) -> list[Asset]:
-    """Load each new model once in a child process; a file that crashes Blender costs that file alone."""
-    waiting = [asset for asset in candidates if asset.sha256 not in known]
-    with tempfile.TemporaryDirectory(prefix="vosforge-scan-") as folder:
-        round_number = 0
-        while waiting:
-            request, answers = Path(folder, f"{round_number}.json"), Path(folder, f"{round_number}.jsonl")
-            request.write_text(json.dumps([asset.path for asset in waiting]))
-            result = run_child(
-                ["scan", str(request), str(answers)], Path(folder, f"{round_number}.log"), limit_seconds, answers
-            )
-            lines = answers.read_text().split("\n")[:-1] if answers.exists() else []
-            for asset, line in zip(waiting, lines, strict=False):
-                known[asset.sha256] = json.loads(line)
-            if result.returncode != 0:
-                failure = explain_failure(result, limit_seconds)
-                if round_number == 0 and not lines and failure.kind == "python":
-                    raise ValueError(f"the Blender worker does not start: {failure}; install the `render` extra")
-                if len(lines) < len(waiting):
-                    known[waiting[len(lines)].sha256] = {"reason": f"{failure.kind}: {failure}"}
-            waiting = [asset for asset in waiting if asset.sha256 not in known]
-            round_number += 1
-    return [dataclasses.replace(asset, **known[asset.sha256]) for asset in candidates]
 
 
 def load_image(reference: AssetReference, width: int, height: int) -> np.ndarray:

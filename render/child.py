@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+PARENT_VARIABLE = "VOSFORGE_PARENT_PID"
 POLL_SECONDS = 0.02
 
 
@@ -43,8 +44,8 @@ def die_with_parent() -> None:
     """Ask the kernel (Linux) to kill this process when its parent dies; elsewhere this does nothing."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:
-            os._exit(1)
+        if os.environ.get(PARENT_VARIABLE, str(os.getppid())) != str(os.getppid()):
+            os._exit(1)  # the parent died before the kernel was asked
 
 
 def run_child(
@@ -57,7 +58,7 @@ def run_child(
     """
     start = time.monotonic()
     command = [sys.executable, "-m", "vosforge.render.worker", *arguments]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", PARENT_VARIABLE: str(os.getpid())}
     timed_out = False
     with open(log_path, "wb") as log:
         child = subprocess.Popen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import re
 import sys
 from dataclasses import dataclass, field
@@ -63,13 +64,14 @@ def run(arguments: Run) -> int:
     from ..datagen.farm import FarmSettings
     from .jobs import RenderJob, load_assets, render_corpus
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     settings = _settings(arguments)
+    _check_extras(arguments)
     if arguments.models:
         console.print("measuring models ...")
     assets, measured = load_assets(arguments.out, arguments.models, arguments.textures, arguments.backgrounds)
     for asset in assets.quarantined():
-        console.print(f"[yellow]quarantined[/] {asset.name}: {asset.reason}", highlight=False)
+        console.print(f"quarantined {asset.name}: {asset.reason}", style="yellow", highlight=False)
     job = RenderJob(
         root=arguments.out.resolve(),
         name=arguments.name or settings.name,
@@ -95,7 +97,7 @@ def run(arguments: Run) -> int:
         highlight=False,
     )
     for key, reason in report.missing.items():
-        console.print(f"[red]missing[/] {key}: {reason}", highlight=False)
+        console.print(f"missing {key}: {reason}", style="red", highlight=False)
     if report.missing:
         console.print("run the same command again to try the missing clips again", highlight=False)
     return 1 if report.missing else 0
@@ -149,6 +151,16 @@ class ClipProgress:
         self._progress.update(self._task, advance=1, rate=f"{rate:.2f} frames/s", failed=failed)
 
 
+def _check_extras(arguments: Run) -> None:
+    """Refuse to start without what the clips will need, before the output folder is touched."""
+    needed = [("bpy", "render")]
+    if arguments.executor == "ray":
+        needed.append(("ray", "farm"))
+    for module, extra in needed:
+        if importlib.util.find_spec(module) is None:
+            raise ValueError(f"{module} is not installed here; pip install 'vosforge[{extra}]' (Python 3.11)")
+
+
 def _settings(arguments: Run) -> object:
     """The recipe's settings with the command line's numbers put in."""
     from .recipes import recipe_named
@@ -160,6 +172,10 @@ def _settings(arguments: Run) -> object:
         ("--samples", arguments.samples, 1),
         ("--threads", arguments.threads, 1),
         ("--seed", arguments.seed, 0),
+        ("--workers", arguments.workers, 1),
+        ("--clips-per-shard", arguments.clips_per_shard, 1),
+        ("--val-every", arguments.val_every, 0),
+        ("--clip-limit", arguments.clip_limit, 1.0),
     ):
         if value is not None and value < least:
             raise ValueError(f"{name} {value}: must be at least {least}")

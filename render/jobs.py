@@ -6,6 +6,7 @@ time limit repeats the same attempt, so that the bytes of a corpus do not depend
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
@@ -18,8 +19,10 @@ from typing import Any
 
 from ..datagen.corpus import CorpusDescription, CorpusWriter
 from ..datagen.farm import FarmSettings, Outcome, run_tasks
-from ..datagen.files import atomic_write_json
-from .assets import AssetPool, ledger_rows, scan_assets
+from ..datagen.files import atomic_write_json, read_json
+from ..datagen.records import clip_key
+from .asset_scan import scan_assets
+from .assets import AssetPool, ledger_rows
 from .checks import RejectedScene
 from .child import explain_failure, run_child
 from .randomness import ClipRandomness
@@ -61,6 +64,7 @@ class RenderJob:
         parameters.pop("render.threads")
         parameters |= {
             "assets": self.assets.fingerprint(),
+            "blender": _blender_version(),
             "max_attempts": self.max_attempts,
             "smallest_visible_area": self.smallest_visible_area,
             "smallest_visible_share": self.smallest_visible_share,
@@ -142,7 +146,9 @@ def render_clip(payload: tuple[RenderJob, int]) -> dict[str, Any]:
     part. Raises ClipFailed with the reason. A pure function of the job and the index, apart from crashes.
     """
     job, index = payload
-    key = job.description().key(index)
+    key = clip_key(job.name, index)
+    if not (job.root / "journal/corpus.json").exists():
+        raise ClipFailed(f"{job.root} is not there on this node; all nodes must share the output folder")
     rejections: list[str] = []
     staging = job.root / "staging"
     with tempfile.TemporaryDirectory(prefix=f"{key}-", dir=staging if staging.is_dir() else None) as folder:
@@ -181,8 +187,9 @@ def _render_attempt(job: RenderJob, key: str, spec: str, folder: Path) -> dict[s
 def _keep_log(root: Path, key: str, log: Path) -> None:
     """Keep the output of a failed Blender process beside the journal."""
     folder = root / "journal" / "logs"
-    folder.mkdir(exist_ok=True)
-    shutil.copyfile(log, folder / f"{key}.log")
+    with contextlib.suppress(OSError):  # the failure itself matters more than its log
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(log, folder / f"{key}.log")
 
 
 def _reason_missing(outcome: Outcome, is_done: bool) -> str | None:
@@ -206,6 +213,14 @@ def _used_assets(root: Path) -> Iterator[str]:
             yield from clip["statistics"]["assets"]
 
 
+def _blender_version() -> str:
+    """The version of bpy; another Blender renders other bytes."""
+    try:
+        return importlib.metadata.version("bpy")
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
 def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"render": {"samples": 16}} -> {"render.samples": 16}, so that a mismatch names the one number that differs."""
     flat: dict[str, Any] = {}
@@ -219,5 +234,5 @@ def load_assets(
 ) -> tuple[AssetPool, dict[str, dict]]:
     """Scan the asset folders with the measurements kept in the corpus journal; returns (pool, measurements)."""
     cache = root / ASSET_CACHE
-    known = json.loads(cache.read_text()) if cache.exists() else {}
+    known = read_json(cache) if cache.exists() else {}
     return scan_assets(models, textures, backgrounds, known), known

@@ -67,7 +67,8 @@ class RecipeSettings:
     world_colour: tuple[float, float, float] = (0.535, 0.633, 0.608)
     world_strength: Interval = (0.2, 0.8)
     replace_textured_probability: float = 0.5
-    """Probability of replacing the materials of a model that brings textures; without textures it is 1."""
+    """Probability of replacing the materials of a model that brings an appearance of its own (an image, vertex colours
+    or several materials); without one it is 1."""
     texture_repeats: Interval = (0.7, 2.0)
     roughness: Interval = (0.3, 0.9)
     render: RenderSettings = field(default_factory=RenderSettings)

@@ -20,7 +20,7 @@ class AssetReference:
     """One model, texture or background: a file of a folder, or a draw of the procedural set."""
 
     name: str
-    """Name in the ledger, e.g. `models/banana/model.gltf` or `procedural/vase/812`; the same on every machine."""
+    """Name in the ledger, e.g. `models/banana/model.gltf` or `procedural/model/vase/812`; the same on every machine."""
     path: str | None = None
     """Absolute file path; None for procedural assets."""
     family: str | None = None

@@ -25,7 +25,7 @@ EXIT_REJECTED = 3
 
 def scan(request: Path, answers: Path) -> None:
     """Measure each model of a JSON list; one JSON line an answer, flushed, so that a crash costs one file."""
-    from .blender.models import measure_model
+    from .blender.models import measure_model  # before the answer file: its absence means that Blender did not start
 
     with open(answers, "w") as output:
         for path in json.loads(request.read_text()):

@@ -95,9 +95,15 @@ def test_file_names_say_what_is_in_them():
 def test_the_tree_in_the_readme_is_the_tree_on_disk():
     tree = re.search(r"## File tree\n+```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert tree, "the README has a file tree"
-    named = set(re.findall(r"[\w/]+\.py", tree[1]))
-    there = {path.name for path in ours(*FOLDERS, "bench") if path.name != "__init__.py"}
-    assert {Path(name).name for name in named} == there
+    named, folders = set(), {}
+    for line in tree[1].splitlines():
+        indent, text = len(line) - len(line.lstrip()), line.strip()
+        if folder := re.match(r"(\w+/)\s", text):
+            folders = {depth: name for depth, name in folders.items() if depth < indent} | {indent: folder[1]}
+        parent = "".join(name for depth, name in sorted(folders.items()) if depth < indent)
+        named |= {parent + name for name in re.findall(r"[\w/]+\.py", text)}
+    there = {str(path.relative_to(ROOT)) for path in ours(*FOLDERS, "bench") if path.name != "__init__.py"}
+    assert named == there
 
 
 @pytest.mark.parametrize("module", ["vosforge.datagen.reader", "vosforge.datagen.samples", "vosforge.render.recipes"])

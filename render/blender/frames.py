@@ -27,7 +27,7 @@ def render_frames(spec: SceneSpec) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Render a clip frame by frame.
 
     Yields (rgb uint8 (H, W, 3), ids uint8 (H, W)): the id of an object is its instance_id, the background is 0. Ids are
-    taken at the pixel centre and are the same for any number of samples. Raises RejectedScene for an unusable model.
+    taken at the pixel centre and are the same for any number of samples. Raises BrokenModel for an unusable model file.
     """
     reset_blender()
     configure_render(spec.render, spec.render_seed)

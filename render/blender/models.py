@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 import cv2
 import numpy as np
 from mathutils import Matrix
 
 from ..assets import load_image
-from ..checks import RejectedScene
 from ..procedural.shapes import Shape, build_shape
 from ..scene import AssetReference, ObjectSpec
 from .pictures import as_blender_image
 from .session import bproc, reset_blender
 
 TEXTURE_SIDE = 512
+
+
+class BrokenModel(ValueError):
+    """A model that cannot be used, with the reason; the message holds no path, so that it is the same everywhere."""
 
 
 def measure_model(path: str) -> dict:
@@ -25,13 +30,17 @@ def measure_model(path: str) -> dict:
     reset_blender()
     try:
         model = _load_model_file(path)
-    except RejectedScene as error:
-        return {"reason": error.detail}
+    except BrokenModel as error:
+        return {"reason": str(error)}
     return {"faces": len(model.data.polygons), "textured": _has_own_appearance(model)}
 
 
 def add_object(entry: ObjectSpec) -> bpy.types.Object:
-    """Add one object with its materials and instance id to the scene; its place is set frame by frame."""
+    """Add one object with its materials and instance id to the scene; its place is set frame by frame.
+
+    Raises BrokenModel for a file that cannot be loaded (any more): a failure of the clip, never a reason to draw
+    another scene, because what is on a disk today must not decide what a seed means.
+    """
     model = _load_model_file(entry.model.path) if entry.model.path else _build_procedural(entry.model)
     if entry.texture is not None:
         _replace_texture(model, entry)
@@ -72,15 +81,16 @@ def _replace_texture(model: bpy.types.Object, entry: ObjectSpec) -> None:
 def _load_model_file(path: str) -> bpy.types.Object:
     """Import a model as one object: all its parts joined, at rest, centred, with a bounding box diagonal of 1.
 
-    Raises RejectedScene when the file holds no usable surface.
+    Raises BrokenModel when the file holds no usable surface.
     """
     try:
-        imported = [entry.blender_obj for entry in bproc.loader.load_obj(path)]
-    except (RuntimeError, ValueError, KeyError, IndexError, TypeError, OSError, UnicodeError) as error:
-        raise RejectedScene("broken model", f"{path} cannot be loaded: {str(error).strip() or repr(error)}") from error
+        imported = _import_file(path)
+    except Exception as error:  # importers of six formats raise what they like; the reason is kept
+        message = str(error).strip().replace(path, Path(path).name) or repr(error)
+        raise BrokenModel(f"cannot be loaded: {message}") from error
     parts = [entry for entry in imported if entry.type == "MESH"]
     if not parts:
-        raise RejectedScene("broken model", f"{path} holds no mesh")
+        raise BrokenModel("holds no mesh")
     bpy.context.view_layer.update()
     placed = []
     for part in parts:
@@ -97,8 +107,18 @@ def _load_model_file(path: str) -> bpy.types.Object:
         bpy.context.scene.collection.objects.link(instance)
         joined.append(instance)
     model = _join(joined)
-    _normalise(model, path)
+    _normalise(model)
     return model
+
+
+def _import_file(path: str) -> list[bpy.types.Object]:
+    """Import every object of a file; BlenderProc knows the formats, but `.OBJ` and `.PLY` only in lower case."""
+    importers = {".OBJ": bpy.ops.wm.obj_import, ".PLY": bpy.ops.wm.ply_import}
+    if Path(path).suffix in importers:
+        before = set(bpy.data.objects)
+        importers[Path(path).suffix](filepath=path)
+        return [entry for entry in bpy.data.objects if entry not in before]
+    return [entry.blender_obj for entry in bproc.loader.load_obj(path)]
 
 
 def _join(objects: list[bpy.types.Object]) -> bpy.types.Object:
@@ -112,21 +132,21 @@ def _join(objects: list[bpy.types.Object]) -> bpy.types.Object:
     return objects[0]
 
 
-def _normalise(model: bpy.types.Object, path: str) -> None:
+def _normalise(model: bpy.types.Object) -> None:
     """Centre the bounding box at the origin with diagonal 1 (ShapeNet's normalisation)."""
     vertices = np.empty(len(model.data.vertices) * 3)
     model.data.vertices.foreach_get("co", vertices)
     vertices = vertices.reshape(-1, 3)
     if not len(model.data.polygons):
-        raise RejectedScene("broken model", f"{path} has no faces")
+        raise BrokenModel("has no faces")
     if not np.isfinite(vertices).all():
-        raise RejectedScene("broken model", f"{path} has vertices that are not finite numbers")
+        raise BrokenModel("has vertices that are not finite numbers")
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     diagonal = float(np.linalg.norm(high - low))
     areas = np.empty(len(model.data.polygons))
     model.data.polygons.foreach_get("area", areas)
     if diagonal <= 0 or areas.sum() <= 1e-8 * diagonal**2:
-        raise RejectedScene("broken model", f"{path} has no surface: its faces have no area")
+        raise BrokenModel("has no surface: its faces have no area")
     centre = Matrix.Translation(-(low + high) / 2)
     model.data.transform(Matrix.Scale(1.0 / diagonal, 4) @ centre)
 
@@ -154,7 +174,7 @@ def _build_procedural(reference: AssetReference) -> bpy.types.Object:
     if shape.smooth:
         model.data.shade_smooth()
         model.data.set_sharp_from_angle(angle=np.radians(shape.crease_angle_degrees))
-    _normalise(model, reference.name)
+    _normalise(model)
     return model
 
 

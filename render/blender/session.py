@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import site
 import sys
+import tempfile
 import types
 
 import bpy
@@ -37,8 +40,12 @@ def _import_blenderproc() -> types.ModuleType:
     sys.path[:0] = [entry for entry in sys.path if entry.endswith("site-packages")] or site.getsitepackages()
     try:
         import blenderproc
+        from blenderproc.python.utility.Utility import Utility
     finally:
         sys.path[:] = kept_path
+    # Its loaders write intermediate files there; left unset, that is the current directory.
+    Utility.temp_dir = tempfile.mkdtemp(prefix="vosforge-blenderproc-")
+    atexit.register(shutil.rmtree, Utility.temp_dir, ignore_errors=True)
     return blenderproc
 
 

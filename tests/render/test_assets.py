@@ -1,9 +1,12 @@
 """Folders of assets are found, checked and named; what is broken is named with its reason."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
-from vosforge.render.assets import AssetPool, ledger_rows, load_image, scan_assets
+from vosforge.render.asset_scan import scan_assets
+from vosforge.render.assets import AssetPool, ledger_rows, load_image
 from vosforge.render.scene import AssetReference
 
 
@@ -15,10 +18,16 @@ def picture(path, size=(32, 24)):
 
 
 def test_of_a_pbr_set_only_the_colour_map_is_a_texture(tmp_path):
-    for ending in ("Color", "Normal", "Roughness", "Displacement", "AmbientOcclusion", "Metalness"):
-        picture(tmp_path / f"wood/Wood_1K_{ending}.png")
+    others = ("Normal", "Roughness", "Displacement", "AmbientOcclusion", "Metalness")
+    for name in ("Wood_1K_Color", *(f"Wood_1K_{ending}" for ending in others)):
+        picture(tmp_path / f"wood/{name}.png")
+    for name in ("Grass001_1K-JPG_Color", "Grass001_1K-JPG_NormalGL", "Grass001_1K-JPG_NormalDX"):
+        picture(tmp_path / f"grass/{name}.png")
+    for name in ("rock_diff_1k", "rock_nor_gl_1k", "rock_rough_1k", "rock_arm_1k", "rock_disp_4k"):
+        picture(tmp_path / f"rock/{name}.png")
     pool = scan_assets([], [tmp_path], [])
-    assert [asset.name for asset in pool.usable("texture")] == [f"{tmp_path.name}/wood/Wood_1K_Color.png"]
+    names = [Path(asset.name).stem for asset in pool.usable("texture")]
+    assert names == ["Grass001_1K-JPG_Color", "rock_diff_1k", "Wood_1K_Color"]
 
 
 def test_a_truncated_picture_is_quarantined_and_the_others_serve(tmp_path):
@@ -46,6 +55,7 @@ def test_missing_empty_and_wholly_broken_folders_are_refused_by_name(tmp_path):
 def test_names_do_not_depend_on_where_the_folder_lies(tmp_path):
     for place in ("here", "there"):
         picture(tmp_path / place / "textures/a.png")
+        (tmp_path / place / "textures/broken.png").write_bytes(b"no picture")
     here, there = (scan_assets([], [tmp_path / place / "textures"], []) for place in ("here", "there"))
     assert here.fingerprint() == there.fingerprint()
     picture(tmp_path / "there/textures/b.png")

@@ -1,8 +1,6 @@
 """Real renders of tiny worlds: ids are exact, repeatable, and the scene is built through BlenderProc."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -157,17 +155,37 @@ def test_ids_agree_with_a_second_emission_pass(cubes, tmp_path):
 
 
 def test_every_supported_format_is_measured_or_refused(tmp_path, shared_data):
-    from vosforge.render.assets import scan_assets
+    from vosforge.render.asset_scan import scan_assets
 
-    pool = scan_assets([shared_data / "assets/meshes", shared_data / "assets/broken"], [], [])
+    folders = [shared_data / "assets" / name for name in ("meshes", "broken", "models/cup")]
+    pool = scan_assets(folders, [], [])
     verdicts = {asset.name: asset for asset in pool.assets}
     for name in ("cow.obj", "box_textured.glb", "cube_uv.ply", "spider.fbx", "spider_binary.stl"):
         assert not verdicts[f"meshes/{name}"].reason and verdicts[f"meshes/{name}"].faces > 0
+    assert b"KHR_draco_mesh_compression" in (folders[2] / "model.gltf").read_bytes()
+    assert not verdicts["cup/model.gltf"].reason and verdicts["cup/model.gltf"].faces > 0
     assert verdicts["meshes/box_textured.glb"].textured and not verdicts["meshes/cow.obj"].textured
     for name in ("empty.obj", "empty.ply", "nan.obj", "truncated.gltf", "zero_area.obj", "crash.ply"):
         assert verdicts[f"broken/{name}"].reason, f"{name} must be quarantined"
 
 
-def test_importing_the_sampler_needs_no_blender():
-    code = "import sys, vosforge.render.recipes, vosforge.render.jobs; sys.exit('bpy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_models_are_scanned_without_files_left_behind_and_in_upper_case_too(tmp_path, monkeypatch):
+    from vosforge.render.asset_scan import scan_assets
+
+    folder, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    write_cube(folder / "CUBE.OBJ")
+    write_picture(folder / "skin.png", (10, 200, 10))
+    header = "ply\nformat ascii 1.0\ncomment TextureFile skin.png\nelement vertex 3\n"
+    header += "".join(f"property float {name}\n" for name in ("x", "y", "z", "texture_u", "texture_v"))
+    header += "element face 1\nproperty list uchar int vertex_indices\nend_header\n"
+    (folder / "leaf.ply").write_text(header + "0 0 0 0 0\n1 0 0 1 0\n0 1 0 0 1\n3 0 1 2\n")
+    (folder / "empty.obj").write_bytes(b"")
+    (folder / "empty.ply").write_bytes(b"")
+    monkeypatch.chdir(elsewhere)
+    verdicts = {asset.name: asset for asset in scan_assets([folder], [], []).assets}
+    assert verdicts["models/CUBE.OBJ"].faces == 6
+    assert verdicts["models/leaf.ply"].textured
+    assert verdicts["models/empty.obj"].reason != verdicts["models/empty.ply"].reason
+    assert list(elsewhere.iterdir()) == []

@@ -14,12 +14,13 @@ import pytest
 
 pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
 
-from vosforge.datagen.corpus import CorpusMismatch
+from vosforge.datagen.corpus import CorpusMismatch, CorpusWriter
 from vosforge.datagen.farm import FarmSettings
 from vosforge.datagen.reader import Corpus
 from vosforge.datagen.verify import verify
 from vosforge.render import jobs
-from vosforge.render.assets import AssetPool
+from vosforge.render.assets import Asset, AssetPool
+from vosforge.render.child import ChildFailure
 from vosforge.render.jobs import RenderJob, render_clip, render_corpus
 from vosforge.render.recipes import TINY
 
@@ -30,6 +31,12 @@ SETTINGS = dataclasses.replace(TINY, num_frames=3)
 def job(root, **changes):
     values = {"name": "tiny", "seed": 4, "num_clips": 3, "settings": SETTINGS, "assets": AssetPool()} | changes
     return RenderJob(root=root, clips_per_shard=2, val_every=3, **values)
+
+
+def opened(wanted):
+    """The job, its output folder set up as a running writer does."""
+    CorpusWriter(wanted.root, wanted.description()).close()
+    return wanted
 
 
 def shard_hashes(root):
@@ -102,23 +109,32 @@ def test_a_failing_clip_is_recorded_and_the_others_go_on(rendered, tmp_path, mon
 
 
 def test_a_rejected_scene_is_redrawn_with_the_next_attempt(tmp_path):
-    picky = job(tmp_path / "corpus", num_clips=1, smallest_visible_area=150, smallest_visible_share=1.0)
-    (tmp_path / "corpus/parts").mkdir(parents=True)
+    picky = opened(job(tmp_path / "corpus", smallest_visible_area=150, smallest_visible_share=1.0))
     answer = render_clip((picky, 1))
     assert answer["attempt"] == len(answer["rejections"]) >= 1
     assert "object unseen" in answer["rejections"][0] or "no clear path" in answer["rejections"][0]
 
 
 def test_a_clip_whose_attempts_run_out_says_why(tmp_path):
-    (tmp_path / "parts").mkdir()
     with pytest.raises(jobs.ClipFailed, match=r"all 2 attempts were rejected; the last: .*object unseen"):
-        render_clip((job(tmp_path, smallest_visible_area=10**6, max_attempts=2), 0))
+        render_clip((opened(job(tmp_path, smallest_visible_area=10**6, max_attempts=2)), 0))
 
 
 def test_a_clip_over_its_time_limit_is_killed_and_named(tmp_path):
-    (tmp_path / "journal").mkdir()
-    with pytest.raises(Exception, match="no end after 0 s; the process was killed"):
-        render_clip((job(tmp_path, clip_limit_seconds=0.3), 0))
+    with pytest.raises(ChildFailure, match="no end after 0 s; the process was killed"):
+        render_clip((opened(job(tmp_path, clip_limit_seconds=0.3)), 0))
+
+
+def test_a_node_without_the_output_folder_says_so_before_it_renders(tmp_path):
+    with pytest.raises(jobs.ClipFailed, match="all nodes must share the output folder"):
+        render_clip((job(tmp_path / "elsewhere"), 0))
+
+
+def test_a_model_that_vanished_is_a_failure_and_never_another_scene(tmp_path):
+    gone = Asset(name="models/gone.obj", kind="model", path=str(tmp_path / "gone.obj"), sha256="0", textured=True)
+    pool = AssetPool(assets=(gone,))
+    with pytest.raises(ChildFailure, match="cannot be loaded"):
+        render_clip((opened(job(tmp_path / "corpus", assets=pool, child_retries=0)), 0))
 
 
 @pytest.mark.slow

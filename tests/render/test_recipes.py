@@ -1,6 +1,8 @@
 """Scenes hold the BL30K numbers, keep their clearance, and are pure functions of their seed."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -164,3 +166,8 @@ def test_models_without_textures_are_always_textured_anew():
 def test_an_unknown_recipe_is_named():
     with pytest.raises(ValueError, match="'bl31k' is unknown; choose one of: bl30k, tiny"):
         recipe_named("bl31k")
+
+
+def test_importing_the_sampler_needs_no_blender():
+    code = "import sys, vosforge.render.recipes, vosforge.render.jobs; sys.exit('bpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -35,8 +35,9 @@ test-slow: install
 	$(BIN)/python -m pytest -m slow --timeout 1800
 
 bench: install
-	$(BIN)/python bench/rendering.py
-	$(BIN)/python bench/farm.py
+	$(BIN)/python bench/rendering.py --size 288x192 --frames 2
+	$(BIN)/python bench/farm.py --clips 8 --frames 10
+	$(BIN)/python bench/training.py
 
 lint: install
 	$(BIN)/ruff check --fix .

@@ -43,7 +43,7 @@ def run_local(function: Function, tasks: Sequence[Task], settings: FarmSettings)
                 task_id, payload, attempt = worker.task
                 try:
                     outcome = connection.recv()
-                except EOFError:
+                except (EOFError, OSError):  # it ended before, while or after reading the task: see `_Worker.begin`
                     del workers[connection]
                     message = f"the worker process ended with exit code {worker.end()}"
                     if attempt <= settings.retries:
@@ -71,7 +71,9 @@ class _Worker:
 
     def begin(self, task_id: str, payload: Any, attempt: int) -> None:
         self.task = (task_id, payload, attempt)
-        with contextlib.suppress(BrokenPipeError):  # it died while idle: the answer will be an EOFError
+        # It died while idle: `recv` will raise EOFError. It raises ConnectionResetError for a worker that dies with the
+        # task unread, and a plain OSError for one that dies within its answer.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send((task_id, payload))
 
     def end(self, kill: bool = False) -> int | None:
@@ -83,7 +85,7 @@ class _Worker:
 
 
 def _serve(connection: Connection, function: Function) -> None:
-    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         while True:
             task_id, payload = connection.recv()
             outcome = call_task(function, task_id, payload)

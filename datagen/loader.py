@@ -86,7 +86,11 @@ class Steps(Sampler):
 
 
 class BatchDataset(Dataset):
-    """The item (step, max_jump) is the batch of that step, collated; see `make_loader` for its content."""
+    """The item (step, max_jump) is the batch of that step, collated; see `make_loader` for its content.
+
+    A ValueError, such as that of a damaged shard, is the item itself: raised in a worker process it would come out of
+    the DataLoader with the worker's traceback for a message. `make_loader` raises it.
+    """
 
     def __init__(
         self, corpora: Sequence[Corpus], order: EpochOrder, settings: TripletSettings, seed: int, batch_size: int
@@ -94,10 +98,13 @@ class BatchDataset(Dataset):
         self._corpora, self._order, self._settings = list(corpora), order, settings
         self._seed, self._batch_size = seed, batch_size
 
-    def __getitem__(self, step_and_jump: tuple[int, int]) -> dict[str, Any]:
+    def __getitem__(self, step_and_jump: tuple[int, int]) -> dict[str, Any] | ValueError:
         step, max_jump = step_and_jump
         first = step * self._batch_size
-        return collate([self.triplet(number, max_jump) for number in range(first, first + self._batch_size)])
+        try:
+            return collate([self.triplet(number, max_jump) for number in range(first, first + self._batch_size)])
+        except ValueError as error:
+            return error
 
     def triplet(self, number: int, max_jump: int) -> Triplet:
         """Return sample `number`, a pure function of the seed and the arguments."""
@@ -129,22 +136,15 @@ def make_loader(
     second object all zero when there is none; "labels" int64 (B, 3, H, W) in {0, 1, 2}; "selector" float32 (B, 2);
     "key" list of B str; "frames" int64 (B, 3).
 
-    ValueError for a corpus without a usable clip in `split`, or a batch size, weight, jump or step out of range.
+    ValueError for a corpus that `usable_keys` refuses, or a batch size, weight, jump or step out of range; while
+    iterating, for damaged bytes (naming the shard).
     """
     if batch_size < 1 or num_workers < 0 or not 0 <= start_step <= num_steps:
         raise ValueError(
             f"batch_size is {batch_size}, num_workers {num_workers}, start_step {start_step}, num_steps {num_steps}; "
             "allowed: batch_size >= 1, num_workers >= 0, 0 <= start_step <= num_steps"
         )
-    keys = []
-    for corpus, _ in corpora:
-        usable = [clip.key for clip in corpus.split(split) if clip.num_frames >= MIN_FRAMES]
-        if not usable:
-            raise ValueError(
-                f'{corpus.root} has no clip of {MIN_FRAMES} frames or more in its split "{split}"; give another corpus'
-            )
-        keys.append(usable)
-    order = EpochOrder(keys, [weight for _, weight in corpora], seed)
+    order = EpochOrder([usable_keys(corpus, split) for corpus, _ in corpora], [weight for _, weight in corpora], seed)
     dataset = BatchDataset([corpus for corpus, _ in corpora], order, settings, seed, batch_size)
     loader = DataLoader(
         dataset,
@@ -155,7 +155,33 @@ def make_loader(
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context=_worker_context() if num_workers else None,
     )
-    return iter(loader)
+    return _raise_errors(iter(loader))
+
+
+def usable_keys(corpus: Corpus, split: Literal["train", "val", "all"]) -> list[str]:
+    """Return the keys of the clips of a split that can be trained on, those with at least 3 frames.
+
+    ValueError when there is none, or when one of them has frames without ids.
+    """
+    usable = [clip.key for clip in corpus.split(split) if clip.num_frames >= MIN_FRAMES]
+    if not usable:
+        raise ValueError(
+            f'{corpus.root} has no clip of {MIN_FRAMES} frames or more in its split "{split}"; give another corpus'
+        )
+    incomplete = [key for key in usable if not corpus.has_all_ids(key)]
+    if incomplete:
+        raise ValueError(
+            f'{corpus.root} has {len(incomplete)} clips with frames without ids in its split "{split}", the first is '
+            f"{incomplete[0]}; training needs ids in every frame, give another corpus"
+        )
+    return usable
+
+
+def _raise_errors(items: Iterator[Any]) -> Iterator[dict[str, Any]]:
+    for item in items:
+        if isinstance(item, ValueError):
+            raise item
+        yield item
 
 
 def collate(triplets: Sequence[Triplet]) -> dict[str, Any]:

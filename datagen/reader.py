@@ -86,6 +86,11 @@ class Corpus:
         """True when frame t has ids."""
         return self._frame_row(key, t)[_IDS_SIZE] > 0
 
+    def has_all_ids(self, key: str) -> bool:
+        """True when every frame of a clip has ids."""
+        self.clip(key)
+        return bool((self._frames[key][:, _IDS_SIZE] > 0).all())
+
     def read_frame(self, key: str, t: int) -> tuple[np.ndarray, np.ndarray]:
         """Return rgb uint8 (H, W, 3) and ids uint8 (H, W) of frame t, by one read.
 

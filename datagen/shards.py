@@ -53,16 +53,12 @@ def member_header(name: str, size: int) -> bytes:
     return header.tobuf(tarfile.USTAR_FORMAT)
 
 
-def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> list[Member]:
-    """Write a tar with the members in the order given and return where their data lies.
-
-    The file appears at `path` only when it is whole (see `write_whole`). `tar_record` gives its size and hash.
-    """
-    return write_hashed_tar(path, members)[0]
-
-
 def write_hashed_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> tuple[list[Member], dict[str, Any]]:
-    """`write_tar` that also returns {"tar": file name, "bytes", "sha256"} of the file."""
+    """Write a tar with the members in the order given.
+
+    Returns where their data lies, and {"tar": file name, "bytes", "sha256"} of the file. The file appears at `path`
+    only when it is whole (see `write_whole`).
+    """
     placed = []
     with write_whole(path) as file:
         output = _HashingFile(file)

@@ -17,8 +17,8 @@ def read(memory_key: Tensor, memory_value: Tensor, query_key: Tensor, top_k: int
 
     memory_key (B, Ck, T, h, w), memory_value (B, Cv, T, h, w), query_key (B, Ck, h', w') -> (B, Cv, h', w').
     Affinity is the scaled dot product; the softmax runs over all T*h*w memory cells, or, with `top_k`, exactly over the
-    k best of each query cell (k >= T*h*w is the full softmax). Large reads are cut into query chunks, which changes
-    no result. Raises ValueError when shapes disagree or top_k < 1.
+    k best of each query cell (k >= T*h*w is the full softmax). Both are computed in fp32 also under autocast. Large
+    reads are cut into query chunks, which changes no result. Raises ValueError when shapes disagree or top_k < 1.
     """
     if memory_key.shape[2:] != memory_value.shape[2:] or memory_key.shape[:2] != query_key.shape[:2]:
         raise ValueError(
@@ -28,16 +28,18 @@ def read(memory_key: Tensor, memory_value: Tensor, query_key: Tensor, top_k: int
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k is {top_k}; give a positive number or None for the full softmax")
     batch, channels = query_key.shape[:2]
-    keys = memory_key.flatten(2).transpose(1, 2)
+    keys = memory_key.flatten(2).transpose(1, 2).float()
     values = memory_value.flatten(2)
-    queries = query_key.flatten(2) / math.sqrt(channels)
+    queries = query_key.flatten(2).float() / math.sqrt(channels)
     num_memory, num_queries = keys.shape[1], queries.shape[2]
     full = top_k is None or top_k >= num_memory
     chunk = max(1, MAX_AFFINITY_CELLS // max(1, batch * num_memory))
     outputs = []
     for start in range(0, num_queries, chunk):
-        affinity = torch.bmm(keys, queries[:, :, start : start + chunk])
-        weights = affinity.softmax(dim=1) if full else _top_k_softmax(affinity, top_k)
+        # bf16 has 8 bits: an affinity of 100 would be off by up to 0.25, its weight by a quarter.
+        with torch.autocast(keys.device.type, enabled=False):
+            affinity = torch.bmm(keys, queries[:, :, start : start + chunk])
+            weights = affinity.softmax(dim=1) if full else _top_k_softmax(affinity, top_k)
         outputs.append(torch.bmm(values, weights.to(values.dtype)))
     readout = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
     return readout.unflatten(2, query_key.shape[2:])

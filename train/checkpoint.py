@@ -15,6 +15,8 @@ from ..models.weights import is_torchvision_resnet, load_imagenet
 
 SCHEMA = 1
 REQUIRED = ("schema", "stage", "size", "step", "network")
+# What a run needs besides, to go on; weights alone are enough for inference.
+RESUME_REQUIRED = ("optimiser", "window")
 
 
 def save_atomically(path: Path, content: Mapping[str, Any]) -> Path:

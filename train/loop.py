@@ -128,12 +128,13 @@ def train(
             train_batch_norm(network, learns_statistics)
         # Asked once a step: a signal after this line ends the run after the next step's checkpoint.
         stopping = stop()
-        if stopping or _due(step, settings.checkpoint_every, settings.num_steps):
+        keep = _due(step, settings.keep_every, settings.num_steps)
+        if stopping or keep or _due(step, settings.checkpoint_every, settings.num_steps):
             content = checkpoint_content(
                 network, stage=stage.name, step=step, optimiser=optimiser, window=window.state()
             )
             save_atomically(folder / "checkpoints" / "last.pt", content)
-            if _due(step, settings.keep_every, settings.num_steps):
+            if keep:
                 save_atomically(folder / "checkpoints" / f"step-{step:08d}.pt", content)
             saved = step
     return step

@@ -1,6 +1,7 @@
 """Prepares a run: corpora, device, run folder, start point; then the loop. The same request again resumes it."""
 
 import contextlib
+import math
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Any
 import torch
 
 from ..models.propagation import count_parameters
-from .checkpoint import initialise_from, load_state, read_checkpoint
+from .checkpoint import RESUME_REQUIRED, initialise_from, load_state, read_checkpoint
+from .device import choose_device
 from .log import MetricsLog, MetricWindow
 from .loop import Batch, LoopReport, LoopSettings, make_optimiser, train
 from .request import RunRequest
@@ -91,16 +93,8 @@ def run(
     return RunResult(steps=steps, finished=steps == num_steps, checkpoint=last, started_from=started_from)
 
 
-def choose_device(name: str) -> torch.device:
-    """The device called auto, cpu or cuda; ValueError when CUDA is asked for and absent."""
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
-        raise ValueError("device 'cuda' is asked for, but torch sees no CUDA device; use --device cpu or auto")
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and available) else "cpu")
-
-
 def _corpus_batches(request: RunRequest) -> tuple[BatchSource, Callable[[], Iterable[Batch]] | None]:
-    from ..datagen.loader import make_loader
+    from ..datagen.loader import make_loader, usable_keys
     from ..datagen.reader import Corpus
     from ..datagen.samples import TripletSettings
 
@@ -108,6 +102,9 @@ def _corpus_batches(request: RunRequest) -> tuple[BatchSource, Callable[[], Iter
     if not request.data:
         raise ValueError("no data: give at least one --data DIR, a folder written by vosforge-render run")
     corpora = [(Corpus.open(path), weight) for path, weight in request.data]
+    # Asked for here, because the loader is made only after the run folder is written.
+    for corpus, _ in corpora:
+        usable_keys(corpus, "train")
     settings = TripletSettings(crop_size=request.resolved("crop_size"), **stage.sample_settings)
     common = {"settings": settings, "batch_size": request.resolved("batch_size")}
 
@@ -140,6 +137,9 @@ def _corpus_batches(request: RunRequest) -> tuple[BatchSource, Callable[[], Iter
     held_out = [(corpus, weight) for corpus, weight in corpora if corpus.split("val")]
     if request.validate_every and not held_out:
         raise ValueError("--validate-every needs held-out clips, but no corpus has a val split; leave it at 0")
+    if request.validate_every:
+        for corpus, _ in held_out:
+            usable_keys(corpus, "val")
     return batches, validation if request.validate_every else None
 
 
@@ -154,7 +154,7 @@ def _loop_settings(request: RunRequest, device: torch.device) -> LoopSettings:
         autocast=torch.bfloat16 if bf16 else None,
         log_every=request.log_every,
         checkpoint_every=request.checkpoint_every or min(1000, often),
-        keep_every=max(1, num_steps // 5),
+        keep_every=math.ceil(num_steps / 5),
         picture_every=min(5000, often) if request.picture_every is None else request.picture_every,
         validate_every=request.validate_every,
     )
@@ -162,6 +162,12 @@ def _loop_settings(request: RunRequest, device: torch.device) -> LoopSettings:
 
 def _resume(path: Path, network: torch.nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, MetricWindow]:
     content = read_checkpoint(path)
+    missing = [key for key in RESUME_REQUIRED if key not in content]
+    if missing:
+        raise ValueError(
+            f"{path} lacks {' and '.join(missing)}, so the run cannot go on from it; "
+            "start a new run with --init and another --out"
+        )
     load_state(network, content["network"], path)
     optimiser.load_state_dict(content["optimiser"])
     return content["step"], MetricWindow(content["window"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ..datagen.files import atomic_write_json, read_json
+from ..datagen.files import atomic_write_json, is_temporary, read_json, remove_files
 from .request import RunRequest, run_identity
 
 CONFIG_SCHEMA = 1
@@ -25,8 +25,8 @@ class RunMismatch(ValueError):
 def claim_folder(request: RunRequest) -> Iterator[None]:
     """Hold the request's run folder: make it or continue it, with config.json written once.
 
-    Raises RunMismatch when it holds a run with other settings, ValueError when it holds foreign files or another
-    process trains in it.
+    Temporary files of killed runs are removed. Raises RunMismatch when it holds a run with other settings, ValueError
+    when it holds foreign files or another process trains in it.
     """
     out, identity = request.out, run_identity(request)
     config_path = out / "config.json"
@@ -34,7 +34,7 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
         raise ValueError(f"{out} is a file; give a folder for the run")
     if config_path.exists():
         _check_settings(out, read_json(config_path).get("identity", {}), json.loads(json.dumps(identity)))
-    elif out.exists() and any(entry.name != ".lock" for entry in out.iterdir()):
+    elif out.exists() and any(_is_foreign(entry) for entry in out.iterdir()):
         raise ValueError(f"{out} is not empty and holds no run; give a new or empty folder")
     out.mkdir(parents=True, exist_ok=True)
     with (out / ".lock").open("w") as lock:
@@ -42,6 +42,8 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ValueError(f"{out} is being trained by another process; wait for it or use another --out") from error
+        for folder in (out, out / "checkpoints", out / "pictures"):
+            remove_files(*[entry for entry in folder.glob(".*") if is_temporary(entry)])
         if not config_path.exists():
             run_settings = {
                 "device": request.device,
@@ -62,6 +64,11 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
                 },
             )
         yield
+
+
+def _is_foreign(entry: Path) -> bool:
+    # A run killed before its config.json was whole leaves its lock and a temporary file.
+    return entry.name != ".lock" and not is_temporary(entry)
 
 
 def _check_settings(out: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:

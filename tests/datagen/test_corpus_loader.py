@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
-from vosforge.datagen.loader import EpochOrder, make_loader  # noqa: E402
+from vosforge.datagen.loader import EpochOrder, make_loader, usable_keys  # noqa: E402
 from vosforge.datagen.reader import Corpus  # noqa: E402
 from vosforge.datagen.samples import TripletSettings  # noqa: E402
 
@@ -46,6 +46,25 @@ def test_worker_processes_change_nothing(tiny_corpus):
     alone = batches(corpora)
     assert_same(alone, batches(corpora, num_workers=1))
     assert_same(alone, batches(corpora, num_workers=2))
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_damaged_shard_is_one_line_with_and_without_worker_processes(tiny_corpus, num_workers):
+    for shard in (tiny_corpus / "shards").glob("*.tar"):
+        shard.write_bytes(bytes(shard.stat().st_size))
+    with pytest.raises(ValueError, match=r"\.tar is damaged: frame \d of clip tiny-") as caught:
+        batches([(Corpus.open(tiny_corpus), 1.0)], num_workers=num_workers)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_clip_with_frames_without_ids_is_refused_by_name(tiny_corpus):
+    corpus = Corpus.open(tiny_corpus)
+    assert usable_keys(corpus, "val") == ["tiny-000002", "tiny-000005"]
+    corpus._frames["tiny-000005"][3, 2:] = 0
+    assert not corpus.is_annotated("tiny-000005", 3)
+    with pytest.raises(ValueError, match=r'1 clips with frames without ids in its split "val", .* tiny-000005'):
+        batches([(corpus, 1.0)], split="val")
+    assert len(batches([(corpus, 1.0)], split="train")) == 5
 
 
 def test_a_resumed_loader_goes_on_as_if_never_stopped(tiny_corpus):

@@ -70,6 +70,24 @@ def test_local_processes_report_every_task_whatever_becomes_of_it(tmp_path):
     check_mixed_outcomes(list(run_tasks(act, mixed_tasks(tmp_path), settings)))
 
 
+class DiesOnArrival:
+    """A function whose unpickling ends the process, so that a worker dies before it reads its task."""
+
+    def __call__(self, payload):
+        return payload
+
+    def __reduce__(self):
+        return os._exit, (5,)
+
+
+def test_workers_that_die_before_they_read_their_task_lose_it_and_not_the_farm():
+    settings = FarmSettings(executor="local", num_workers=2, retries=1)
+    outcomes = list(run_tasks(DiesOnArrival(), [("a", 1), ("b", bytes(1 << 20))], settings))
+    assert sorted(outcome.task_id for outcome in outcomes) == ["a", "b"]
+    for outcome in outcomes:
+        assert outcome.failure.kind == "crash" and outcome.attempts == 2 and "exit code 5" in outcome.failure.message
+
+
 def test_ray_reports_every_task_whatever_becomes_of_it(tmp_path, ray_session):
     check_mixed_outcomes(list(run_tasks(act, mixed_tasks(tmp_path), FarmSettings(num_workers=2))))
     assert ray_session.is_initialized()

@@ -4,7 +4,7 @@ import tarfile
 
 import pytest
 from vosforge.datagen.files import atomic_write, read_json, sha256_of_file, write_whole
-from vosforge.datagen.shards import DamagedFile, concatenate_tars, read_members, write_hashed_tar, write_tar
+from vosforge.datagen.shards import DamagedFile, concatenate_tars, read_members, write_hashed_tar
 
 MEMBERS = [("a.00000.jpg", b"x" * 700), ("a.00000.png", b""), ("a.json", b"{}")]
 
@@ -25,7 +25,7 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"No space left on device.*clip\.tar") as caught:
-        write_tar(tmp_path / "clip.tar", MEMBERS)
+        write_hashed_tar(tmp_path / "clip.tar", MEMBERS)
     assert caught.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
 
@@ -43,7 +43,7 @@ def test_broken_json_names_the_file(tmp_path):
 
 def test_a_tar_is_plain_and_says_where_its_data_lies(tmp_path):
     path = tmp_path / "clip.tar"
-    placed = write_tar(path, MEMBERS)
+    placed, _ = write_hashed_tar(path, MEMBERS)
     content = path.read_bytes()
     assert [content[m.offset : m.offset + m.size] for m in placed] == [content for _, content in MEMBERS]
     with tarfile.open(path) as archive:
@@ -86,5 +86,5 @@ def test_a_part_that_changed_is_named_and_no_shard_appears(tmp_path):
 
 def test_a_name_that_does_not_fit_the_header_is_refused(tmp_path):
     with pytest.raises(ValueError, match="100 bytes"):
-        write_tar(tmp_path / "a.tar", [("k" * 101, b"")])
+        write_hashed_tar(tmp_path / "a.tar", [("k" * 101, b"")])
     assert list(tmp_path.iterdir()) == []

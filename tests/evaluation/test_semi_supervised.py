@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from davis_tree import HEIGHT, NUM_FRAMES, WIDTH, truth, write_tree
 from vosforge.datagen.images import decode_ids
+from vosforge.train.evaluation.baselines import BASELINES
 from vosforge.train.evaluation.errors import EvaluationError
-from vosforge.train.evaluation.methods import Method
+from vosforge.train.evaluation.methods import Method, baseline_method
 from vosforge.train.evaluation.scores import COLUMNS, SequenceScores, summarise
 from vosforge.train.evaluation.semi_supervised import evaluate
 from vosforge.train.evaluation.sequences import open_sequences
@@ -106,6 +107,15 @@ def test_sequence_without_object_in_its_first_frame_is_named(sequences, tmp_path
     empty = replace(sequences[0], read_truth=lambda t: np.zeros((HEIGHT, WIDTH), np.uint8))
     with pytest.raises(EvaluationError, match="sequence one: its first annotation holds no object"):
         evaluate(method(Oracle(), tmp_path / "out"), [empty])
+
+
+def test_frame_of_another_size_than_its_mask_is_named_whatever_the_method(sequences, tmp_path):
+    from dataclasses import replace
+
+    odd = replace(sequences[0], read_frame=lambda t: np.zeros((HEIGHT, WIDTH + 2, 3), np.uint8))
+    for name in BASELINES:
+        with pytest.raises(EvaluationError, match="sequence one, frame 00000 is 66x48, its annotation 64x48"):
+            evaluate(baseline_method(name, tmp_path / "out"), [odd])
 
 
 def test_annotation_of_another_size_is_named(sequences, tmp_path):

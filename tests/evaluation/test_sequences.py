@@ -47,6 +47,21 @@ def test_list_of_frame_pairs_gives_each_sequence_once(tmp_path):
     assert [sequence.name for sequence in open_sequences(tmp_path).sequences] == ["one"]
 
 
+@pytest.mark.parametrize("folder", ["480p", "."])
+def test_year_2016_takes_lists_by_resolution_or_plain_ones(tmp_path, folder):
+    write_tree(tmp_path, {"one": 1}, grey=True, year=folder)
+    found = open_sequences(tmp_path, year="2016")
+    assert found.kind == "davis-2016" and [sequence.name for sequence in found.sequences] == ["one"]
+    with pytest.raises(EvaluationError, match="has no year 2017"):
+        open_sequences(tmp_path, year="2017")
+
+
+def test_year_without_lists_is_refused(tmp_path):
+    write_tree(tmp_path, {"one": 1})
+    with pytest.raises(EvaluationError, match="has no year 2016; it holds 2017"):
+        open_sequences(tmp_path, year="2016")
+
+
 def test_void_is_background_in_a_palette_annotation(tmp_path):
     from vosforge.datagen.images import encode_palette_png
 

@@ -55,6 +55,16 @@ def test_chunks_change_no_result(entries, monkeypatch, top_k):
     assert torch.allclose(read(*entries, top_k=top_k), whole, atol=1e-6)
 
 
+@pytest.mark.parametrize("top_k", [None, 7])
+def test_affinities_keep_fp32_under_autocast(entries, top_k):
+    keys, values, query = entries
+    # Large affinities, where the rounding of bf16 would move the weights.
+    expected = read(5 * keys, values, 5 * query, top_k)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = read(5 * keys, values, 5 * query, top_k)
+    assert torch.allclose(found.float(), expected, atol=0.02)
+
+
 def test_shapes_that_disagree_are_refused(entries):
     keys, values, query = entries
     with pytest.raises(ValueError, match="memory_key"):

@@ -18,9 +18,13 @@ def take_step(stage, network, batch, step=0):
 
 
 def test_every_parameter_gets_a_gradient(tiny_stage, network, squares):
+    # In training mode batch norm takes the mean away, and what comes before it has rounding noise for a gradient.
+    train_batch_norm(network, False)
     take_step(tiny_stage, network, squares(0)).loss.backward()
-    without = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
-    assert without == []
+    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
+    # This bias adds the same to a query cell's affinities with all memory cells, and cancels in their softmax.
+    del gradients["memory_head.key.bias"]
+    assert [name for name, grad in gradients.items() if grad is None or not grad.abs().max() > 1e-7] == []
 
 
 def test_frame_1_is_memorised_with_its_predicted_masks_and_their_gradients(tiny_stage, network, squares):

@@ -51,16 +51,19 @@ def test_run_trains_and_the_same_command_finds_it_done(tiny_corpus, tmp_path, ca
         ({"size": "huge"}, "no network size 'huge'"),
         ({"data": ()}, "no data"),
         ({"data": ("/nonexistent/corpus",)}, "/nonexistent/corpus"),
+        ({"data": "all held out"}, 'no clip of 3 frames or more in its split "train"'),
         ({"steps": 0}, "num_steps is 0"),
         ({"init": "/nonexistent.pt"}, "no checkpoint at /nonexistent.pt"),
     ],
 )
-def test_mistakes_of_the_user_end_with_code_2_and_one_line(changes, message, tiny_corpus, tmp_path, capsys):
+def test_mistakes_of_the_user_end_with_code_2_and_one_line(changes, message, tiny_corpus, tiny_world, tmp_path, capsys):
     from pathlib import Path
 
     settings = {"stage": "propagation-rendered-mini", "data": (str(tiny_corpus),), "out": tmp_path / "run"} | changes
     if "init" in settings:
         settings["init"] = Path(settings["init"])
+    if settings["data"] == "all held out":
+        settings["data"] = (str(tiny_world.write(tmp_path / "corpus", num_clips=2, val_every=1)),)
     assert execute(Run(**settings)) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from vosforge.datagen.corpus import CorpusWriter, commit_part
 from vosforge.train.checkpoint import load_network, read_checkpoint
 from vosforge.train.log import read_metrics
 from vosforge.train.loop import TrainingFailed
@@ -150,6 +151,48 @@ def test_missing_corpus_is_refused_before_anything_is_written(request_for, tmp_p
     with pytest.raises(ValueError, match="nowhere"):
         run(request_for(data=((tmp_path / "nowhere", 1.0),)), report=silent, announce=silent)
     assert not (tmp_path / "run").exists()
+
+
+def test_corpus_without_usable_clips_leaves_no_run_folder(request_for, tiny_world, tmp_path):
+    no_train = tiny_world.write(tmp_path / "no_train", num_clips=2, val_every=1)
+    with pytest.raises(ValueError, match='no clip of 3 frames or more in its split "train"'):
+        run(request_for(data=((no_train, 1.0),)), report=silent, announce=silent)
+    short_val = tmp_path / "short_val"
+    writer = CorpusWriter(short_val, tiny_world.description(num_clips=2, val_every=2))
+    for index in range(2):
+        commit_part(short_val, f"tiny-{index:06d}", index, tiny_world.clip_members(index, num_frames=8 - 6 * index), {})
+    writer.assemble_ready()
+    writer.finish()
+    with pytest.raises(ValueError, match='no clip of 3 frames or more in its split "val"'):
+        run(request_for(data=((short_val, 1.0),), validate_every=2), report=silent, announce=silent)
+    assert not (tmp_path / "run").exists()
+
+
+def test_temporary_files_of_killed_runs_are_removed(request_for, squares):
+    request = request_for()
+    request.out.mkdir()
+    # Killed while config.json was written for the first time.
+    (request.out / ".lock").touch()
+    (request.out / ".config.json.tmp-1-0badcafe").write_text("{")
+    run(request, report=interrupt_at(2), announce=silent, batches=endless(squares))
+    (request.out / "checkpoints" / ".last.pt.tmp-2-0badcafe").write_bytes(b"half")
+    run(request, report=silent, announce=silent, batches=endless(squares))
+    assert not list(request.out.rglob(".*.tmp-*"))
+
+
+def test_checkpoint_without_optimiser_cannot_be_resumed_and_says_so(request_for, squares):
+    result = run(request_for(), report=interrupt_at(1), announce=silent, batches=endless(squares))
+    content = read_checkpoint(result.checkpoint)
+    del content["optimiser"], content["window"]
+    torch.save(content, result.checkpoint)
+    with pytest.raises(ValueError, match=r"last\.pt lacks optimiser and window"):
+        run(request_for(), report=silent, announce=silent, batches=endless(squares))
+
+
+def test_numbered_checkpoints_are_kept_whatever_the_other_interval(request_for, squares):
+    result = run(request_for(checkpoint_every=3), report=silent, announce=silent, batches=endless(squares))
+    names = sorted(path.name for path in result.checkpoint.parent.iterdir())
+    assert names == ["last.pt", *(f"step-{step:08d}.pt" for step in (2, 4, 6, 8))]
 
 
 def test_loss_that_is_not_finite_stops_with_the_batch_saved(request_for, squares):

@@ -17,6 +17,7 @@ from .sequences import AnnotatedSequence
 
 LABEL_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 UNTRAINED = "untrained"
+UNTRAINED_SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ def baseline_method(name: str, out: Path) -> Method:
 def network_methods(
     checkpoints: dict[str, Path], out: Path, settings: InferenceSettings, untrained: bool = False
 ) -> list[Method]:
-    """One method a checkpoint, the first being the main one, and one with the first's initial weights on demand.
+    """One method a checkpoint, the first being the main one; `untrained` adds the first's size with weights of seed 0.
 
     Raises EvaluationError when a checkpoint cannot be loaded or the device is not there.
     """
@@ -98,40 +99,32 @@ def network_methods(
 
     from ...models.propagation import PropagationNetwork
     from ..checkpoint import load_network
+    from ..device import choose_device
 
-    device = choose_device(settings.device)
+    try:
+        device = str(choose_device(settings.device))
+    except ValueError as error:
+        raise EvaluationError(str(error)) from error
     main = next(iter(checkpoints), None)
     methods, first_network = [], None
     for label, path in checkpoints.items():
         try:
-            network, info = load_network(path, device)
+            network, _ = load_network(path, device)
         except ValueError as error:
             raise EvaluationError(str(error)) from error
         identity = {"method": "network", "checkpoint_sha256": sha256_of_file(path)}
         methods.append(_network_method(label, network, identity, settings, device, method_folder(out, label, main)))
         if first_network is None:
-            first_network, first_info = network, info
+            first_network = network
     if untrained and first_network is not None:
-        seed = int(first_info.get("seed", 0) or 0)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(UNTRAINED_SEED)
             network = PropagationNetwork(first_network.size).to(device).eval()
-        identity = {"method": "network", "initial_weights": first_network.size.name, "seed": seed}
+        identity = {"method": "network", "initial_weights": first_network.size.name, "seed": UNTRAINED_SEED}
         methods.append(
             _network_method(UNTRAINED, network, identity, settings, device, method_folder(out, UNTRAINED, main))
         )
     return methods
-
-
-def choose_device(name: str) -> str:
-    """The device of "auto" (CUDA where there is one), "cpu" or "cuda"; EvaluationError when CUDA is not there."""
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise EvaluationError("--device cuda: PyTorch finds no CUDA device here; use --device cpu or auto")
-    return name
 
 
 def _network_method(label, network, identity, settings: InferenceSettings, device: str, folder: Path) -> Method:

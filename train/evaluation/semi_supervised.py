@@ -47,6 +47,7 @@ def evaluate(
         }
         found = None if overwrite else _finished(method.folder, sequence, settings)
         if found is None:
+            _check_first_frame(sequence, first_ids)
             found = _run(method, sequence, first_ids, settings, on_frame)
         else:
             on_frame(sequence.name, sequence.num_frames)
@@ -133,6 +134,15 @@ def _run(
     return SequenceScores(name=sequence.name, objects=objects, seconds=seconds)
 
 
+def _check_first_frame(sequence: AnnotatedSequence, first_ids: np.ndarray) -> None:
+    frame = sequence.read_frame(0)
+    if frame.shape[:2] != first_ids.shape:
+        raise EvaluationError(
+            f"sequence {sequence.name}, frame {sequence.frame_names[0]} is {_size(frame)}, its annotation "
+            f"{_size(first_ids)}; frames and annotations of a sequence must all have one size"
+        )
+
+
 def _check_prediction(label: str, sequence: str, frame: str, prediction: np.ndarray | None, truth: np.ndarray) -> None:
     if prediction is None:
         raise RuntimeError(f"{label} ended before frame {frame} of {sequence}; it must yield one mask a frame")
@@ -143,5 +153,5 @@ def _check_prediction(label: str, sequence: str, frame: str, prediction: np.ndar
         )
 
 
-def _size(ids: np.ndarray) -> str:
-    return f"{ids.shape[1]}x{ids.shape[0]}"
+def _size(picture: np.ndarray) -> str:
+    return f"{picture.shape[1]}x{picture.shape[0]}"

@@ -114,16 +114,21 @@ def _resolution(folder: Path) -> Path:
 
 def _sequence_names(root: Path, split: str, year: str | None) -> tuple[list[str], str | None]:
     lists = root / "ImageSets"
-    if year is None:
+    asked = year is not None
+    if not asked:
         year = next((y for y in YEARS if (lists / y).is_dir()), None)
-    elif lists.is_dir() and not (lists / year).is_dir():
+    folders = [lists / year] if year else []
+    if year != "2017":
+        # DAVIS 2016 has its lists of frame pairs by resolution, not by year.
+        folders += [lists / "480p", lists]
+    holding = [folder for folder in folders if any(folder.glob("*.txt"))]
+    if asked and lists.is_dir() and not holding:
         raise EvaluationError(f"{lists} has no year {year}; it holds {listed(_names(lists))}")
     if not lists.is_dir():
         names = _names(_resolution(root / "Annotations"))
         if not names:
             raise EvaluationError(f"{_resolution(root / 'Annotations')} holds no sequence folder; {_EXPECTED}")
         return names, year
-    folders = [lists / year] if year else [lists / "480p", lists]
     for folder in folders:
         path = folder / f"{split}.txt"
         if path.is_file():
@@ -131,8 +136,9 @@ def _sequence_names(root: Path, split: str, year: str | None) -> tuple[list[str]
             if not names:
                 raise EvaluationError(f"{path} lists no sequence")
             return names, year
-    splits = [path.stem for path in sorted(folders[0].glob("*.txt"))]
-    raise EvaluationError(f"{folders[0]} has no list {split}.txt; choose --split from: {listed(splits)}")
+    place = holding[0] if holding else folders[0]
+    splits = [path.stem for path in sorted(place.glob("*.txt"))]
+    raise EvaluationError(f"{place} has no list {split}.txt; choose --split from: {listed(splits)}")
 
 
 def _names(folder: Path) -> list[str]:

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...datagen.records import IGNORE_ID
 from ...models.aggregate import soft_aggregate
 from ...models.propagation import PropagationNetwork
 from .memory_bank import MemoryBank
-
-IGNORE_ID = 255
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ demo: install
 	$(BIN)/vosforge-data verify $(DEMO)/corpus
 	$(BIN)/vosforge-data preview $(DEMO)/corpus --out $(DEMO)/sheet.jpg
 	$(BIN)/vosforge-data preview $(DEMO)/corpus --out $(DEMO)/clip.mp4
-	$(BIN)/vosforge-train run propagation-rendered-mini --data $(DEMO)/corpus --steps 800 --crop-size 96 \
+	$(BIN)/vosforge-train run propagation-rendered-mini --data $(DEMO)/corpus --steps 600 --crop-size 96 \
 		--out $(DEMO)/run
 	$(BIN)/vosforge-eval davis --root $(DEMO)/corpus --split val --checkpoint trained=$(DEMO)/run/checkpoints/last.pt \
 		--untrained --out $(DEMO)/evaluation

@@ -4,7 +4,6 @@ import csv
 import json
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -121,12 +120,10 @@ def test_help_is_quick_and_needs_no_torch(tmp_path):
         "try:\n    main(['davis', '--help'])\n"
         "finally:\n    sys.stderr.write(str({'torch', 'cv2', 'numpy'} & set(sys.modules)))"
     )
-    started = time.perf_counter()
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert found.returncode == 0
     assert "--checkpoint" in found.stdout
     assert found.stderr == "set()"
-    assert time.perf_counter() - started < 5
 
 
 class TestMasks:

@@ -109,7 +109,7 @@ def test_a_failing_clip_is_recorded_and_the_others_go_on(rendered, tmp_path, mon
 
 
 def test_a_rejected_scene_is_redrawn_with_the_next_attempt(tmp_path):
-    picky = opened(job(tmp_path / "corpus", smallest_visible_area=150, smallest_visible_share=1.0))
+    picky = opened(job(tmp_path / "corpus", smallest_visible_area=80, smallest_visible_share=1.0))
     answer = render_clip((picky, 0))
     assert answer["attempt"] == len(answer["rejections"]) >= 1
     assert "object unseen" in answer["rejections"][0] or "no clear path" in answer["rejections"][0]

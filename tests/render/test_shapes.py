@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from functools import cache
 
@@ -83,14 +82,6 @@ def test_families_do_not_look_like_one_another():
     for i, family in enumerate(MESHES):
         for other in MESHES[:i]:
             assert np.abs(looks[family] - looks[other]).mean() > 0.03, (family, other)
-
-
-def test_a_model_builds_in_a_third_of_a_second():
-    build_shape("metaballs", np.random.default_rng(0))  # imports scikit-image
-    for family in SHAPE_FAMILIES:
-        start = time.process_time()
-        build_shape(family, np.random.default_rng(1))
-        assert time.process_time() - start < 1.0, family  # 0.3 s on an idle core; the rest is slack for slow machines
 
 
 def test_suzanne_is_left_to_blender():

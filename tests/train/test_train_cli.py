@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 
 import pytest
 from vosforge.train.cli import List, Run, Show, execute, parse_data
@@ -15,11 +14,8 @@ try:
 finally:
     print("imported:", *sorted({"torch", "cv2", "ray", "bpy"} & set(sys.modules)))
 """
-    started = time.perf_counter()
     result = subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=True)
     assert "run" in result.stdout and result.stdout.endswith("imported:\n")
-    # Twice the promise: test machines are busy.
-    assert time.perf_counter() - started < 2
 
 
 def test_list_and_show_print_the_numbers_with_their_sources(capsys, monkeypatch):

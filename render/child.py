@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,13 +55,18 @@ def run_child(
     """Run `python -m vosforge.render.worker ARGUMENTS` in its own process group, its output kept in `log_path`.
 
     The group is killed after `limit_seconds` without an end or, when `progress_path` is given, without a change of
-    that file. Returns ChildResult; never raises for what the child did.
+    that file. Its temporary files lie in a folder that is removed here, however it ended. Returns ChildResult; never
+    raises for what the child did.
     """
     start = time.monotonic()
     command = [sys.executable, "-m", "vosforge.render.worker", *arguments]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", PARENT_VARIABLE: str(os.getpid())}
     timed_out = False
-    with open(log_path, "wb") as log:
+    with (
+        open(log_path, "wb") as log,
+        tempfile.TemporaryDirectory(prefix="vosforge-child-", dir=_scratch_folder()) as scratch,
+    ):
+        own = {"PYTHONUNBUFFERED": "1", "TMPDIR": scratch, PARENT_VARIABLE: str(os.getpid())}
+        environment = {**os.environ, **own}
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
         )
@@ -81,6 +87,11 @@ def run_child(
             child.wait()
     tail = log_path.read_bytes()[-4000:].decode(errors="replace")
     return ChildResult(child.returncode, time.monotonic() - start, timed_out, tail)
+
+
+def _scratch_folder() -> str | None:
+    """A RAM disk for frames on their way to the encoder, where there is one."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 def explain_failure(result: ChildResult, limit_seconds: float) -> ChildFailure:

@@ -171,17 +171,15 @@ def _render_attempt(job: RenderJob, key: str, spec: str, folder: Path) -> dict[s
     checks = {"smallest_area": job.smallest_visible_area, "smallest_share": job.smallest_visible_share}
     order = {"root": str(job.root.resolve()), "key": key, "seed": job.seed, "spec": spec, "checks": checks}
     request.write_text(json.dumps(order))
-    for repeat in range(job.child_retries + 1):
+    for _ in range(job.child_retries + 1):
         result = run_child(["render", str(request), str(answer)], log, job.clip_limit_seconds)
         if result.returncode == 0:
             return json.loads(answer.read_text())
         if result.returncode == EXIT_REJECTED:
             verdict = json.loads(answer.read_text())
             raise RejectedScene(verdict["rejected"], verdict["detail"])
-        if repeat == job.child_retries:
-            _keep_log(job.root, key, log)
-            raise explain_failure(result, job.clip_limit_seconds)
-    raise AssertionError("unreachable")
+    _keep_log(job.root, key, log)
+    raise explain_failure(result, job.clip_limit_seconds)
 
 
 def _keep_log(root: Path, key: str, log: Path) -> None:

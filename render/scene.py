@@ -38,7 +38,7 @@ class ObjectSpec:
     texture: AssetReference | None
     """Replaces the model's own materials when given."""
     texture_repeats: float = 1.0
-    """How often the texture repeats over the model's bounding box."""
+    """How often the texture repeats over a length of the model's bounding box diagonal."""
     roughness: float = 0.5
     location: ControlPoints = ()
     rotation: ControlPoints = ()

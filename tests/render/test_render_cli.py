@@ -11,7 +11,7 @@ def vosforge_render(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_help_is_quick_and_needs_no_extra():
+def test_help_needs_no_extra():
     code = (
         "import sys\n"
         "class Refuse:\n"

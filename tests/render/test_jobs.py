@@ -18,7 +18,7 @@ from vosforge.datagen.corpus import CorpusMismatch, CorpusWriter
 from vosforge.datagen.farm import FarmSettings
 from vosforge.datagen.reader import Corpus
 from vosforge.datagen.verify import verify
-from vosforge.render import jobs
+from vosforge.render import child, jobs
 from vosforge.render.assets import Asset, AssetPool
 from vosforge.render.child import ChildFailure
 from vosforge.render.jobs import RenderJob, render_clip, render_corpus
@@ -120,9 +120,14 @@ def test_a_clip_whose_attempts_run_out_says_why(tmp_path):
         render_clip((opened(job(tmp_path, smallest_visible_area=10**6, max_attempts=2)), 0))
 
 
-def test_a_clip_over_its_time_limit_is_killed_and_named(tmp_path):
-    with pytest.raises(ChildFailure, match="no end after 0 s; the process was killed"):
-        render_clip((opened(job(tmp_path, clip_limit_seconds=0.3)), 0))
+def test_a_clip_over_its_time_limit_is_killed_and_named(tmp_path, monkeypatch):
+    long_clip = dataclasses.replace(TINY, num_frames=2000)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(child, "_scratch_folder", lambda: str(scratch))
+    with pytest.raises(ChildFailure, match="no end after 3 s; the process was killed"):
+        render_clip((opened(job(tmp_path / "corpus", settings=long_clip, clip_limit_seconds=3.0, child_retries=0)), 0))
+    assert list(scratch.iterdir()) == [], "its unfinished frames are gone"
 
 
 def test_a_node_without_the_output_folder_says_so_before_it_renders(tmp_path):

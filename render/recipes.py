@@ -104,10 +104,10 @@ def sample_scene(rng: ClipRandomness, assets: AssetPool, settings: RecipeSetting
         index=rng.index,
         attempt=rng.attempt,
         num_frames=settings.num_frames,
-        objects=_draw_objects(rng, assets, settings, camera.fov_radians, poses),
+        objects=_draw_objects(rng, assets, settings, camera.fov_radians[0], poses),
         camera=camera,
         lights=_draw_lights(rng.stream(Stream.LIGHTS), settings),
-        background=_draw_background(rng, assets, settings, camera.fov_radians, poses),
+        background=_draw_background(rng, assets, settings, camera.fov_radians[0], poses),
         world_colour=settings.world_colour,
         world_strength=float(rng.stream(Stream.LIGHTS).spawn(1)[0].uniform(*settings.world_strength)),
         render=settings.render,
@@ -231,7 +231,7 @@ def _draw_camera(rng: np.random.Generator, settings: RecipeSettings) -> CameraSp
     return CameraSpec(
         location=_as_points(np.array(location)),
         look_at=_as_points(np.array(look_at)),
-        fov_radians=float(rng.uniform(*settings.fov_radians)),
+        fov_radians=(float(rng.uniform(*settings.fov_radians)),),
     )
 
 

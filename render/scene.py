@@ -27,6 +27,27 @@ class AssetReference:
     """Procedural family; None for files."""
     seed: int = 0
     """Seed of the procedural draw."""
+    maps: tuple[tuple[str, str], ...] = ()
+    """Further maps of a PBR texture set, (kind, absolute path); kinds: normal, roughness, metalness, displacement."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeformationSpec:
+    """How a model changes its shape over the clip.
+
+    kind: "lattice" bends the model by a 3x3x3 lattice around its bounding box; "articulated" turns the bones of a rig
+    that brings no animation; "animation" plays the first animation of the file.
+    """
+
+    kind: str
+    lattice: tuple[ControlPoints, ...] = ()
+    """Lattice: one entry for each of the path's control times, each 27 offsets in model diagonals, x fastest."""
+    amplitude_radians: float = 0.0
+    """Articulated: largest turn of a bone."""
+    cycles_per_frame: float = 0.0
+    """Articulated: frequency of the turns. Animation: 1 / frames of one whole playback."""
+    phase: float = 0.0
+    """Articulated and animation: where the motion starts, in cycles."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +65,45 @@ class ObjectSpec:
     rotation: ControlPoints = ()
     """Euler angles XYZ, radians."""
     scale: ControlPoints = ()
+    deformation: DeformationSpec | None = None
+    distractor_of: int | None = None
+    """Instance id of the object whose model and texture this one repeats."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShakeWave:
+    """One sine wave of a hand-held camera: it moves the location and the point looked at (scene units)."""
+
+    location: Vector
+    look_at: Vector
+    cycles_per_frame: float
+    phase: float
+    """In cycles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LensSpec:
+    """Depth of field: the lens is focused on the centre of an object, frame by frame."""
+
+    f_stop: float
+    focus_id: int
+    """Instance id of the object in focus."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CameraSpec:
-    """The camera's path, where it looks, and its field of view along the larger image side (radians)."""
+    """The camera's path, where it looks, and its lens. `camera_path` evaluates it."""
 
     location: ControlPoints
     look_at: ControlPoints
-    fov_radians: float
+    fov_radians: tuple[float, ...]
+    """Field of view along the larger image side: control values at equal times, linear in focal length between them;
+    one value for a lens that does not zoom."""
+    shake: tuple[ShakeWave, ...] = ()
+    lens: LensSpec | None = None
+    """None: everything is in focus."""
+    shutter_frames: float = 0.0
+    """Exposure as a share of the time between frames, centred on the frame; 0: no motion blur."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +116,55 @@ class LightSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FloorSpec:
+    """A horizontal, lit floor from before the camera to the background; shadows fall on it."""
+
+    height: float
+    """z of its surface."""
+    texture: AssetReference
+    units_per_repeat: float
+    roughness: float = 0.7
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackgroundSpec:
-    """An emissive image plane behind the objects."""
+    """What stands behind the objects.
+
+    kind: "emissive" (BL30K: a picture that shines by itself), "lit" (a picture on a wall, lit by the scene, with
+    shadows), or "environment" (no plane: the environment map of the world is seen).
+    """
 
     image: AssetReference
     emission_strength: float
     depth: float
     width: float
     height: float
+    kind: str = "emissive"
+    floor: FloorSpec | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentSpec:
+    """An equirectangular high-dynamic-range picture around the scene."""
+
+    image: AssetReference
+    rotation_radians: float
+    """About the vertical axis."""
+    strength: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhysicsSpec:
+    """Objects fall from their first control point onto the floor (rigid bodies, Bullet through BlenderProc).
+
+    Their first location, rotation and scale are where they start; the other control points are not used.
+    """
+
+    gravity: float = -9.81
+    frames_per_second: float = 24.0
+    friction: float = 0.6
+    bounciness: float = 0.3
+    substeps_per_frame: int = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +193,10 @@ class RenderSettings:
     threads: int = 1
     device: str = "auto"
     """auto (OptiX, then CUDA, then CPU), cpu, cuda or optix."""
+    engine: str = "cycles"
+    """cycles, or eevee on a real GPU; ground truth always comes from Cycles."""
+    passes: tuple[str, ...] = ("ids",)
+    """Ground truth to store; names of `datagen.passes.PASSES`, ids always among them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +213,9 @@ class SceneSpec:
     background: BackgroundSpec
     world_colour: Vector
     world_strength: float
+    environment: EnvironmentSpec | None = None
+    """Lights the scene instead of `world_colour` when given."""
+    physics: PhysicsSpec | None = None
     render: RenderSettings = field(default_factory=RenderSettings)
     render_seed: int = 0
 

@@ -6,8 +6,8 @@ import bpy
 import numpy as np
 
 from ..assets import load_image
+from ..camera_path import camera_focal_lengths, camera_intrinsics, camera_poses
 from ..scene import SceneSpec
-from ..trajectory import evaluate_path, look_at_poses
 from .pictures import as_blender_image, crop_to_aspect
 from .session import bproc
 
@@ -16,30 +16,25 @@ BACKGROUND_TEXELS_PER_PIXEL = 1.6
 
 def add_camera(spec: SceneSpec) -> None:
     """Pose the scene's camera at every frame and set its field of view."""
-    settings = spec.render
-    camera = bpy.context.scene.camera.data
-    camera.sensor_fit = "AUTO"
-    bproc.camera.set_intrinsics_from_blender_params(
-        lens=spec.camera.fov_radians,
-        lens_unit="FOV",
-        image_width=settings.width,
-        image_height=settings.height,
-        clip_start=0.1,
-        clip_end=1000.0,
-    )
-    locations = evaluate_path(np.array(spec.camera.location), spec.num_frames)
-    targets = evaluate_path(np.array(spec.camera.look_at), spec.num_frames)
-    for frame, pose in enumerate(look_at_poses(locations, targets)):
+    settings, scene = spec.render, bpy.context.scene
+    camera = scene.camera.data
+    camera.sensor_fit, camera.sensor_width = "AUTO", 36.0
+    camera.clip_start, camera.clip_end = 0.1, 1000.0
+    for frame, pose in enumerate(camera_poses(spec.camera, spec.num_frames)):
         bproc.camera.add_camera_pose(pose, frame=frame)
+    focal_lengths = camera_focal_lengths(spec.camera, spec.num_frames, settings.width, settings.height)
+    for frame, focal_length in enumerate(focal_lengths):
+        camera.lens = focal_length * camera.sensor_width / max(settings.width, settings.height)
+        camera.keyframe_insert("lens", frame=frame)
 
 
 def camera_metadata(spec: SceneSpec) -> dict:
-    """Intrinsics (3, 3) in pixels and camera-to-world poses (F, 4, 4) of a rendered clip, as lists."""
-    locations = evaluate_path(np.array(spec.camera.location), spec.num_frames)
-    targets = evaluate_path(np.array(spec.camera.look_at), spec.num_frames)
+    """Intrinsics (F, 3, 3) in pixels and camera-to-world poses (F, 4, 4) of a clip, as lists."""
+    settings = spec.render
+    intrinsics = camera_intrinsics(spec.camera, spec.num_frames, settings.width, settings.height)
     return {
-        "intrinsics": np.round(bproc.camera.get_intrinsics_as_K_matrix(), 6).tolist(),
-        "poses": np.round(look_at_poses(locations, targets), 9).tolist(),
+        "intrinsics": np.round(intrinsics, 6).tolist(),
+        "poses": np.round(camera_poses(spec.camera, spec.num_frames), 9).tolist(),
     }
 
 

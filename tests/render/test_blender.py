@@ -65,7 +65,7 @@ def two_cubes(folder, **render):
         attempt=0,
         num_frames=FRAMES,
         objects=(cube(1, "red", moving, 1.8), cube(2, "blue", still((0.6, 3.0, 0.0)), 3.0)),
-        camera=CameraSpec(location=still((0, -5, 0)), look_at=still((0, 3, 0)), fov_radians=0.8),
+        camera=CameraSpec(location=still((0, -5, 0)), look_at=still((0, 3, 0)), fov_radians=(0.8,)),
         lights=(LightSpec(location=(2.0, -9.0, 4.0), colour=(1.0, 1.0, 1.0), energy_watts=4000.0),),
         background=BackgroundSpec(
             image=AssetReference(name="ground", path=str(folder / "ground.png")),
@@ -140,7 +140,7 @@ def test_metadata_tells_area_box_and_intrinsics(cubes):
     _, ids, metadata, _ = cubes
     for entry in metadata["objects"]:
         assert entry["area"] == [int((labels == entry["id"]).sum()) for labels in ids]
-    assert metadata["camera"]["intrinsics"][0][0] == pytest.approx(WIDTH / 2 / np.tan(0.4), rel=1e-4)
+    assert metadata["camera"]["intrinsics"][0][0][0] == pytest.approx(WIDTH / 2 / np.tan(0.4), rel=1e-4)
     assert np.array(metadata["camera"]["poses"]).shape == (FRAMES, 4, 4)
 
 

@@ -68,7 +68,7 @@ def test_the_background_plane_covers_every_view(many_scenes):
     for scene in many_scenes[:40]:
         locations = evaluate_path(np.array(scene.camera.location), scene.num_frames)
         poses = look_at_poses(locations, evaluate_path(np.array(scene.camera.look_at), scene.num_frames))
-        tangent = np.tan(scene.camera.fov_radians / 2)
+        tangent = np.tan(scene.camera.fov_radians[0] / 2)
         for sx in (-1, 1):
             for sy in (-1, 1):
                 ray = poses[:, :3, :3] @ np.array([sx * tangent, sy * tangent * 2 / 3, -1.0])

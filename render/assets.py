@@ -1,30 +1,51 @@
-"""Assets: models, textures and backgrounds, dealt from folders or from the procedural set; their ledger."""
+"""Assets: models, textures, backgrounds and environments, dealt from folders or from the procedural set."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from PIL import Image
 
+from .asset_ledger import ledger_rows
+from .asset_pictures import load_environment, load_image
 from .procedural.shapes import SHAPE_FAMILIES
-from .procedural.textures import BACKGROUND_FAMILIES, TEXTURE_FAMILIES, paint_background, paint_texture
+from .procedural.textures import BACKGROUND_FAMILIES, TEXTURE_FAMILIES
 from .randomness import Stream, stream
 from .scene import AssetReference
 
-PROCEDURAL_FAMILIES = {"model": SHAPE_FAMILIES, "texture": TEXTURE_FAMILIES, "background": BACKGROUND_FAMILIES}
+try:  # the environments are being added
+    from .procedural.environments import ENVIRONMENT_FAMILIES
+except ImportError:
+    ENVIRONMENT_FAMILIES = {"placeholder": None}
+
+__all__ = ["KINDS", "PROCEDURAL_FAMILIES", "Asset", "AssetPool", "ledger_rows", "load_environment", "load_image"]
+
+PROCEDURAL_FAMILIES = {
+    "model": SHAPE_FAMILIES,
+    "texture": TEXTURE_FAMILIES,
+    "background": BACKGROUND_FAMILIES,
+    "environment": ENVIRONMENT_FAMILIES,
+}
+# The place of a kind is part of the keys of its random streams: new kinds go to the end.
 KINDS = tuple(PROCEDURAL_FAMILIES)
+Kind = Literal["model", "texture", "background", "environment"]
+Split = Literal["train", "val"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """One usable or quarantined file.
+    """One usable or quarantined asset: a file, or the maps of one PBR texture set.
 
-    `name` is its path from the parent of the given folder, the same on every machine; `textured` says whether a model
-    brings an image or several colours of its own; `reason` is empty unless the file is quarantined.
+    `name` is its path from the parent of the given folder, the same on every machine. `reason` is empty unless the
+    asset is quarantined. Models are measured: `faces`, `bounds` (sides of the bounding box before it is normalised, in
+    the file's units), `num_parts` (meshes in the file), `textured` (an image or several colours of its own), `rigged`
+    (bones) and `animated` (an animation that moves them). `maps` of a texture: (kind, absolute path), see
+    `AssetReference`.
     """
 
     name: str
@@ -34,87 +55,134 @@ class Asset:
     source: str = ""
     licence: str = "unknown"
     faces: int = 0
+    bounds: tuple[float, ...] = ()
+    num_parts: int = 0
     textured: bool = False
+    rigged: bool = False
+    animated: bool = False
+    maps: tuple[tuple[str, str], ...] = ()
     reason: str = ""
+
+    def reference(self) -> AssetReference:
+        """What a scene says about this asset."""
+        return AssetReference(name=self.name, path=self.path, maps=self.maps)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AssetPool:
-    """What scenes are made of. An empty kind is served by the procedural set."""
+    """What scenes are made of. An empty kind is served by the procedural set.
+
+    val_share: share of the models, chosen by content hash, that only validation clips see; 0 lets every model serve
+    both splits. `poisoned`: names that are passed over; every other deal stays as it was.
+    """
 
     assets: tuple[Asset, ...] = ()
+    val_share: float = 0.0
+    poisoned: frozenset[str] = frozenset()
 
-    def usable(self, kind: str) -> tuple[Asset, ...]:
-        """The assets of a kind that are not quarantined, in name order."""
-        return tuple(asset for asset in self.assets if asset.kind == kind and not asset.reason)
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.val_share < 1.0:
+            raise ValueError(f"val_share is {self.val_share}, it must be at least 0 and below 1")
+
+    def usable(self, kind: str, split: Split | None = None) -> tuple[Asset, ...]:
+        """The assets of a kind that are not quarantined, in name order; of one split when it is named."""
+        return self._choices[kind, split]
 
     def quarantined(self) -> tuple[Asset, ...]:
-        """The files that cannot be used, each with its reason."""
+        """The assets that cannot be used, each with its reason."""
         return tuple(asset for asset in self.assets if asset.reason)
 
-    def deal(self, kind: str, seed: int, position: int) -> AssetReference:
+    def split(self, asset: Asset) -> Literal["train", "val", "both"]:
+        """The clips that an asset serves. Only models are split, and only when there are two different ones.
+
+        A model is in val when the first 64 bits of its content hash, as a fraction, lie below `val_share`: a verdict
+        on its content alone, whatever else is in the folders. When that leaves a split empty, the model with the
+        smallest hash is moved to val, or the one with the largest to train.
+        """
+        if asset.kind != "model" or asset.reason or not self._val_hashes:
+            return "both"
+        return "val" if asset.sha256 in self._val_hashes else "train"
+
+    def deal(self, kind: Kind, seed: int, position: int, split: Split = "train") -> AssetReference:
         """The asset at a position of an endless deal without replacement.
 
-        Each cycle is a permutation keyed by (seed, kind, cycle), so the answer depends on the arguments alone, not on
-        who asked before. kind: model, texture or background.
+        Each cycle is a permutation keyed by (seed, kind, split, cycle), so the answer depends on the arguments alone,
+        not on who asked before. A poisoned asset is replaced by the first sound one of a further permutation, keyed by
+        its place, so that no other deal changes. Raises ValueError when every asset of the kind and split is poisoned.
         """
-        choices = self.usable(kind)
+        choices = self.usable(kind, split)
         count = len(choices) or len(PROCEDURAL_FAMILIES[kind])
         cycle, place = divmod(position, count)
-        order = stream(seed, Stream.DEALING, KINDS.index(kind), cycle).permutation(count)
+        # Validation deals have streams of their own: one shared stream would deal both splits the same procedural draws.
+        number = KINDS.index(kind) + (len(KINDS) + 12 if split == "val" else 0)
+        chosen = int(_permutation(seed, (number, cycle), count)[place])
         if choices:
-            chosen = choices[order[place]]
-            return AssetReference(name=chosen.name, path=chosen.path)
-        family = tuple(PROCEDURAL_FAMILIES[kind])[order[place]]
-        draw = int(stream(seed, Stream.DEALING, KINDS.index(kind), cycle, place).integers(2**31 - 1))
+            return self._unpoisoned(choices, chosen, seed, (number, cycle, place), f"{split} {kind}").reference()
+        family = tuple(PROCEDURAL_FAMILIES[kind])[chosen]
+        draw = int(stream(seed, Stream.DEALING, number, cycle, place).integers(2**31 - 1))
         return AssetReference(name=f"procedural/{kind}/{family}/{draw}", family=family, seed=draw)
+
+    def asset(self, reference: AssetReference) -> Asset | None:
+        """The measured asset behind a reference; None for a procedural one. Raises ValueError for an unknown file."""
+        if reference.family is not None:
+            return None
+        try:
+            return self._by_name[reference.name]
+        except KeyError:
+            raise ValueError(f"{reference.name!r} is no asset of the folders of this run") from None
 
     def is_textured(self, reference: AssetReference) -> bool:
         """Whether a model brings its own appearance; procedural shapes do not."""
-        return any(asset.textured for asset in self.usable("model") if asset.name == reference.name)
+        asset = self.asset(reference)
+        return asset is not None and asset.textured
 
     def fingerprint(self) -> str:
-        """A hash over the names, contents and verdicts of all assets; scenes depend on nothing else of the pool."""
-        digest = hashlib.sha256()
+        """A hash over names, contents, verdicts and splits; scenes depend on nothing else of the pool.
+
+        The poison list is left out: it grows while a corpus is made, and only says what a scene cannot contain.
+        """
+        digest = hashlib.sha256(f"val_share {self.val_share:.9f}".encode())
         for asset in self.assets:
-            entry = (asset.kind, asset.name, asset.sha256, asset.textured, bool(asset.reason))
-            digest.update(json.dumps(entry).encode())
+            measured = (asset.textured, asset.rigged, asset.animated, [kind for kind, _ in asset.maps])
+            digest.update(json.dumps((asset.kind, asset.name, asset.sha256, *measured, bool(asset.reason))).encode())
         return digest.hexdigest()
 
+    def __getstate__(self) -> dict:
+        # What is cached below is worked out again where it is needed.
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
-def ledger_rows(pool: AssetPool, used: Iterable[str]) -> list[dict[str, str]]:
-    """Rows of assets.csv: every file with its status, and every procedural asset that was used."""
-    used = set(used)
-    rows = []
-    for asset in pool.assets:
-        status = "quarantined" if asset.reason else "used" if asset.name in used else "unused"
-        rows.append(_row(asset.name, asset.kind, status, asset.reason, asset.sha256, asset.source, asset.licence))
-    for name in sorted(name for name in used if name.startswith("procedural/")):
-        rows.append(_row(name, name.split("/")[1], "used", "", "", "vosforge procedural set", "Apache-2.0"))
-    return rows
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Asset]:
+        return {asset.name: asset for asset in self.assets}
+
+    @functools.cached_property
+    def _val_hashes(self) -> frozenset[str]:
+        hashes = sorted({asset.sha256 for asset in self.assets if asset.kind == "model" and not asset.reason})
+        if self.val_share == 0 or len(hashes) < 2:
+            return frozenset()
+        held_out = [entry for entry in hashes if int(entry[:16], 16) / 2**64 < self.val_share]
+        return frozenset(held_out[: len(hashes) - 1] or hashes[:1])
+
+    @functools.cached_property
+    def _choices(self) -> dict[tuple[str, str | None], tuple[Asset, ...]]:
+        choices = {}
+        for kind in KINDS:
+            sound = tuple(asset for asset in self.assets if asset.kind == kind and not asset.reason)
+            choices[kind, None] = sound
+            for split in ("train", "val"):
+                choices[kind, split] = tuple(asset for asset in sound if self.split(asset) in ("both", split))
+        return choices
+
+    def _unpoisoned(self, choices: tuple[Asset, ...], chosen: int, seed: int, key: tuple[int, ...], what: str) -> Asset:
+        if choices[chosen].name not in self.poisoned:
+            return choices[chosen]
+        for place in _permutation(seed, (*key, 1), len(choices)):
+            if choices[place].name not in self.poisoned:
+                return choices[place]
+        raise ValueError(f"all {len(choices)} {what}s are on the poison list; give more, or empty the list")
 
 
-def _row(asset: str, kind: str, status: str, reason: str, sha256: str, source: str, licence: str) -> dict[str, str]:
-    return {
-        "asset": asset,
-        "kind": kind,
-        "status": status,
-        "reason": reason,
-        "sha256": sha256,
-        "source": source,
-        "licence": licence,
-    }
-
-
-def load_image(reference: AssetReference, width: int, height: int) -> np.ndarray:
-    """The picture of a texture or background reference, uint8 (H, W, 3).
-
-    A file keeps its own size; a procedural texture is painted width by width, a procedural background width by height.
-    """
-    if reference.path is not None:
-        with Image.open(reference.path) as image:
-            return np.asarray(image.convert("RGB"))
-    rng = np.random.default_rng(np.random.SeedSequence(reference.seed))
-    if reference.family in TEXTURE_FAMILIES:
-        return paint_texture(reference.family, rng, width)
-    return paint_background(reference.family, rng, width, height)
+@functools.lru_cache(maxsize=32)
+def _permutation(seed: int, key: tuple[int, ...], count: int) -> np.ndarray:
+    """A permutation of `count` numbers from a stream of its own, int64 (count,); kept, because deals come in order."""
+    return stream(seed, Stream.DEALING, *key).permutation(count)

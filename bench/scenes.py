@@ -24,9 +24,11 @@ def keep_stdout_to_ourselves() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def benchmark_scenes(settings: RenderSettings, folder: Path) -> list[tuple[str, SceneSpec]]:
+def benchmark_scenes(
+    settings: RenderSettings, folder: Path, num_frames: int = BL30K.num_frames
+) -> list[tuple[str, SceneSpec]]:
     """Five scenes of the default recipe, and one whose three objects have 300,000 faces together."""
-    recipe = dataclasses.replace(BL30K, render=settings)
+    recipe = dataclasses.replace(BL30K, render=settings, num_frames=num_frames)
     scenes = [(f"bl30k-{index}", _first_accepted(recipe, AssetPool(), index)) for index in range(NUM_SCENES)]
     dense = Asset(name="dense", kind="model", path=str(_write_dense_model(folder / "dense.obj")), sha256="")
     scenes.append(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .reader import Corpus
 
-ASSET_COLUMNS = ("asset", "kind", "status", "reason", "sha256", "source", "licence")
-ASSET_STATES = ("used", "unused", "quarantined")
+ASSET_COLUMNS = ("asset", "kind", "status", "split", "reason", "sha256", "source", "licence")
+ASSET_STATES = ("used", "unused", "quarantined", "poisoned")
 
 
 def assets_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -41,6 +41,7 @@ def dataset_card(corpus: "Corpus") -> str:
         "## Counts\n\n" + _counts(corpus),
         "## How it was made\n\n" + _settings(index),
         "## Shards\n\n" + _shards(index),
+        _passes(index),
         _missing(index),
         "## Assets and licences\n\n" + _assets(corpus),
         "## Format\n\n" + _FORMAT,
@@ -86,6 +87,24 @@ def _shards(index: Mapping[str, Any]) -> str:
     return f"{table}\n\n`vosforge-data verify` compares every byte with `index.json`."
 
 
+def _passes(index: Mapping[str, Any]) -> str:
+    if not index.get("passes"):
+        return ""
+    rows = []
+    for name, entry in index["passes"].items():
+        records = [shard["passes"][name] for shard in index["shards"] if name in shard.get("passes", {})]
+        size = f"{sum(record['bytes'] for record in records) / 1e6:.1f}"
+        members = ", ".join(f"`{member}`" for member in entry["members"])
+        scale = f"(count - {entry['zero']:g}) * {entry['scale']:.6g}" if entry["dtype"] != "float32" else "as stored"
+        facts = [entry[field] for field in ("shape", "unit", "range", "invalid", "description")]
+        rows.append((name, members, entry["dtype"], scale, *facts, size))
+    columns = ("pass", "members", "stored as", "value", "shape", "unit", "range", "invalid", "what it is", "MB")
+    return (
+        "## Passes\n\nEach pass lies in tars of its own, `shards/clips-00000.<pass>.tar`, under the same keys and "
+        f"frame numbers as the pictures.\n\n{_table(columns, rows)}"
+    )
+
+
 def _missing(index: Mapping[str, Any]) -> str:
     if not index["missing"]:
         return ""
@@ -97,17 +116,15 @@ def _missing(index: Mapping[str, Any]) -> str:
 
 
 def _assets(corpus: "Corpus") -> str:
-    path = corpus.root / "assets.csv"
-    if not path.exists():
+    if corpus.store.size("assets.csv") is None:
         return "No ledger of assets was written for this corpus."
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(csv.DictReader(io.StringIO(corpus.store.read_bytes("assets.csv").decode(), newline="")))
     counts = Counter((row["kind"], row["status"], row["licence"] or "not stated") for row in rows)
     table = _table(
         ("kind", "status", "licence", "assets"), [(*group, number) for group, number in sorted(counts.items())]
     )
     return (
-        f"{table}\n\n`assets.csv` lists each asset with its hash, source and licence, and why it was quarantined. The "
+        f"{table}\n\n`assets.csv` lists each asset with its hash, source and licence, and why it was left out. The "
         "licences of the assets used apply to this corpus."
     )
 

@@ -1,15 +1,18 @@
-"""Claim an output folder for one corpus and one process."""
+"""Claim a folder or a prefix of an object store for one corpus, and a folder for one process."""
 
 import errno
 import fcntl
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .description import CorpusDescription
-from .files import atomic_write_json, is_temporary, read_json, remove_files
+from .files import is_temporary, remove_files
+from .store import Store
 
 FOLDERS = ("journal", "parts", "shards", "staging")
+DESCRIPTION_NAME = "journal/corpus.json"
 _LOCKS: dict[str, Any] = {}
 
 
@@ -17,50 +20,60 @@ class CorpusMismatch(ValueError):
     """The output folder holds something else than the corpus that was asked for."""
 
 
-def claim_folder(root: Path, description: CorpusDescription) -> None:
-    """Make `root` the folder of this corpus, or go on with it, and keep other processes from writing to it.
+def claim_store(store: Store, description: CorpusDescription) -> None:
+    """Make `store` the place of this corpus, or go on with it, and keep other processes from writing to a folder.
 
-    Leftovers of a killed run (temporary files, staging) are removed. CorpusMismatch when the folder holds another
-    corpus (the differing fields are named), foreign files, or is being written by another process.
+    An object store has no locks: two runs of the same corpus do there the same work twice and write equal bytes.
+    Leftovers of a killed run (temporary files, staging) are removed. CorpusMismatch when the place holds another
+    corpus (the differing fields are named), foreign files, or is a folder being written by another process.
     """
-    wanted, stored = description.as_json(), _stored_description(root)
+    wanted, stored = description.as_json(), _stored_description(store)
     if stored is not None and stored != wanted:
-        raise CorpusMismatch(_describe_difference(root, stored, wanted))
-    for folder in FOLDERS:
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    _lock(root)
+        raise CorpusMismatch(_describe_difference(store, stored, wanted))
+    root = store.local_path("")
+    if root is not None:
+        for folder in FOLDERS:
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        _lock(root)
     if stored is None:
-        atomic_write_json(root / "journal/corpus.json", wanted)
-    _remove_leftovers(root)
+        store.write_json(DESCRIPTION_NAME, wanted)
+    if root is not None:
+        _remove_leftovers(root)
 
 
-def release_folder(root: Path) -> None:
+def release_store(store: Store) -> None:
     """Let another process write to this folder; the end of the process does the same."""
-    lock = _LOCKS.pop(str(root.resolve()), None)
+    root = store.local_path("")
+    lock = None if root is None else _LOCKS.pop(str(root.resolve()), None)
     if lock is not None:
         lock.close()
 
 
-def _stored_description(root: Path) -> dict[str, Any] | None:
-    if root.exists() and not root.is_dir():
+def _stored_description(store: Store) -> dict[str, Any] | None:
+    root = store.local_path("")
+    if root is not None and root.exists() and not root.is_dir():
         raise CorpusMismatch(f"{root} is a file; give a folder that does not exist or holds this corpus")
-    path = root / "journal/corpus.json"
-    if path.exists():
-        return read_json(path)
-    foreign = [entry for entry in root.rglob("*") if _is_foreign(root, entry)] if root.exists() else []
-    if foreign:
+    if store.size(DESCRIPTION_NAME) is not None:
+        return store.read_json(DESCRIPTION_NAME)
+    for foreign in _foreign_names(store):
         raise CorpusMismatch(
-            f"{root} is not empty and holds no corpus that was begun here (it has {foreign[0].name}); "
-            "give an empty folder"
+            f"{store.url} is not empty and holds no corpus that was begun here (it has {foreign}); give an empty folder"
         )
     return None
 
 
-def _is_foreign(root: Path, entry: Path) -> bool:
-    # A run killed while it was being set up leaves empty folders, its lock and temporary files.
-    if entry.is_dir():
-        return entry.relative_to(root).parts[0] not in FOLDERS
-    return entry.name != "writer.lock" and not is_temporary(entry)
+def _foreign_names(store: Store) -> Iterator[str]:
+    """A run killed while it was being set up leaves empty folders and its lock (and temporary files, never listed)."""
+    yield from store.names("")
+    yield from (folder for folder in store.folders("") if folder not in FOLDERS)
+    for folder in FOLDERS:
+        yield from (name for name in _names_below(store, folder) if name != "writer.lock")
+
+
+def _names_below(store: Store, folder: str) -> Iterator[str]:
+    yield from store.names(folder)
+    for inner in store.folders(folder):
+        yield from _names_below(store, f"{folder}/{inner}")
 
 
 def _lock(root: Path) -> None:
@@ -91,7 +104,7 @@ def _remove_leftovers(root: Path) -> None:
             remove_files(entry)
 
 
-def _describe_difference(root: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> str:
+def _describe_difference(store: Store, stored: dict[str, Any], wanted: dict[str, Any]) -> str:
     differences = []
     for name in sorted(stored.keys() | wanted.keys()):
         old, new = stored.get(name), wanted.get(name)
@@ -101,4 +114,4 @@ def _describe_difference(root: Path, stored: dict[str, Any], wanted: dict[str, A
                     differences.append(f"{parameter} is {old.get(parameter)!r}, asked for {new.get(parameter)!r}")
         elif old != new:
             differences.append(f"{name} is {old!r}, asked for {new!r}")
-    return f"{root} holds another corpus: {'; '.join(differences)}; give another folder or the same settings"
+    return f"{store.url} holds another corpus: {'; '.join(differences)}; give another folder or the same settings"

@@ -3,20 +3,20 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verify:
-    """Check every byte of a corpus: hashes, counts, pictures and masks against the metadata.
+    """Check every byte of a corpus: hashes, counts, pictures, masks and passes against the metadata.
 
-    Exit code 0 when all is well, 1 when something is wrong (one line for each fault), 2 when DIR is not a corpus.
+    Exit code 0 when all is well, 1 when something is wrong (one line for each fault), 2 when DIR holds no corpus.
     """
 
-    dir: tyro.conf.Positional[Path]
-    """folder of the corpus"""
+    dir: tyro.conf.Positional[str]
+    """folder of the corpus, or its URL, e.g. s3://bucket/prefix"""
     show: int = 50
     """print at most this many faults"""
 
@@ -25,8 +25,8 @@ class Verify:
 class Preview:
     """Write a contact sheet of a corpus (.jpg, .png), or one clip with its masks as a video (.mp4)."""
 
-    dir: tyro.conf.Positional[Path]
-    """folder of the corpus"""
+    dir: tyro.conf.Positional[str]
+    """folder of the corpus, or its URL, e.g. s3://bucket/prefix"""
     out: Path
     """file to write; its ending (.jpg, .png or .mp4) says what"""
     clip: str | None = None
@@ -35,6 +35,10 @@ class Preview:
     """rows of the contact sheet, at most"""
     fps: float = 24.0
     """frames per second of the video"""
+    pass_name: Annotated[
+        Literal["depth", "normals", "flow", "coordinates", "amodal"] | None, tyro.conf.arg(name="pass")
+    ] = None
+    """show this pass in colours (flow: to the next frame) instead of the masks"""
 
 
 def run_verify(command: Verify) -> int:
@@ -56,7 +60,9 @@ def run_verify(command: Verify) -> int:
         return 1
     corpus = Corpus.open(command.dir)
     frames = sum(clip.num_frames for clip in corpus.clips)
-    print(f"{command.dir} is whole: {len(corpus.clips)} clips, {frames} frames, {len(corpus.index['shards'])} shards")
+    passes = f", with {', '.join(corpus.passes)}" if corpus.passes else ""
+    shards = len(corpus.index["shards"])
+    print(f"{command.dir} is whole: {len(corpus.clips)} clips, {frames} frames, {shards} shards{passes}")
     return 0
 
 
@@ -73,12 +79,13 @@ def run_preview(command: Preview) -> int:
     if command.clips < 1 or not command.fps > 0:
         raise ValueError(f"--clips is {command.clips} and --fps {command.fps}; both must be above 0")
     corpus = Corpus.open(command.dir)
+    pass_name = "flow_forward" if command.pass_name == "flow" else command.pass_name
     command.out.parent.mkdir(parents=True, exist_ok=True)
     if command.out.suffix == ".mp4":
-        overlay_video(corpus, command.out, command.clip, command.fps)
+        overlay_video(corpus, command.out, command.clip, command.fps, pass_name)
     else:
         keys = None if command.clip is None else [command.clip]
-        sheet = contact_sheet(corpus, max_clips=command.clips, keys=keys)
+        sheet = contact_sheet(corpus, max_clips=command.clips, keys=keys, pass_name=pass_name)
         atomic_write(command.out, encode_png(sheet) if command.out.suffix == ".png" else encode_jpeg(sheet))
     print(command.out)
     return 0

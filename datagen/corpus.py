@@ -1,68 +1,96 @@
 """Write a corpus, crash-only: clips become parts, parts become shards, the index comes last.
 
     root/journal/corpus.json             what is being made; written first
-    root/parts/<key>.tar, .json          one clip; the manifest after the tar
-    root/shards/clips-00000.tar, .json   the clips of one block; the manifest after the tar, then the parts go
+    root/parts/<key>.tar, .json          one clip, and a tar `<key>.<pass>.tar` for each pass; the manifest after them
+    root/shards/clips-00000.tar, .json   the clips of one block, likewise; the manifest last, then the parts go
     root/index.json                      only when every clip is there or listed as missing
 
-Nothing is trusted without its manifest, and a manifest never names bytes that are not on the disk yet, so killing the
+Nothing is trusted without its manifest, and a manifest never names bytes that are not stored yet, so killing the
 process at any instruction leaves nothing that looks whole. Running the same command again is the resume.
 """
 
 import contextlib
-import json
-import os
-import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from . import card
-from .claim import CorpusMismatch, claim_folder, release_folder
+from .assembly import assemble_shard, brief_manifest, index_entry, reopen_shard, shard_manifest_name, shard_name
+from .claim import CorpusMismatch, claim_store, release_store
 from .description import CorpusDescription
-from .files import atomic_write, atomic_write_json, is_temporary, read_json, remove_files, sync_folder
 from .images import encode_jpeg
-from .parts import commit_part, part_paths, remove_part, valid_manifest
+from .journal import Journal
+from .parts import commit_part, key_of_part, manifest_name, remove_part, tars_of, valid_manifest
+from .passes import PASSES
 from .records import SCHEMA_VERSION
-from .shards import DamagedFile, clip_span, concatenate_tars, read_members
+from .store import open_store
 
 __all__ = ["CorpusDescription", "CorpusMismatch", "CorpusWriter", "commit_part"]
+
+_MANIFESTS_AT_ONCE = 64
 
 
 class CorpusWriter:
     """The one process that turns parts into a corpus; other processes only call `commit_part`.
 
-    root: the output folder; created, or continued when it holds the same description. CorpusMismatch when it holds
-    another corpus (the differing fields are named), foreign files, or is being written by another process.
+    root: the output folder, or the URL of a prefix of an object store; begun, or continued when it holds the same
+    description. CorpusMismatch when it holds another corpus (the differing fields are named), foreign files, or is a
+    folder being written by another process.
     """
 
-    def __init__(self, root: Path, description: CorpusDescription) -> None:
-        self.root, self.description = Path(root), description
-        claim_folder(self.root, description)
-        # Without the members: those of 30,000 clips would fill the memory.
+    def __init__(self, root: Path | str, description: CorpusDescription) -> None:
+        self.store, self.description = open_store(root), description
+        self.root = self.store.location
+        claim_store(self.store, description)
+        self._journal = Journal(self.store)
         self._shards: dict[int, dict[str, Any]] = {}
-        for number in range(description.num_shards()):
-            manifest = valid_manifest(*self._shard_paths(number))
-            if manifest is not None:
-                self._shards[number] = _without_members(manifest)
+        self._read_shards()
 
     @property
-    def staging_dir(self) -> Path:
-        """A folder on the same file system for unfinished work; emptied when a writer opens the corpus."""
-        return self.root / "staging"
+    def staging_dir(self) -> Path | None:
+        """A folder on the same file system for unfinished work, emptied when a writer opens the corpus.
+
+        None in an object store: unfinished work has its place in the temporary folder of each node there.
+        """
+        return self.store.local_path("staging")
 
     def key(self, index: int) -> str:
         """Return the key of clip `index`."""
         return self.description.key(index)
 
     def done(self, index: int) -> bool:
-        """True when clip `index` lies in a shard or in a part whose manifest and size are right."""
+        """True when clip `index` lies in a shard or in a part whose manifest and sizes are right."""
         return self._in_shard(index) or self._valid_part(index) is not None
+
+    def waiting(self) -> list[int]:
+        """Return the indices of the clips that are not done, from one listing of the parts."""
+        sizes = self.store.sizes("parts")
+        indices = range(self.description.num_clips)
+        return [i for i in indices if not self._in_shard(i) and self._valid_part(i, sizes) is None]
+
+    def clip_records(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield (index, statistics) of every clip that is done, from the manifests: shards first, then parts."""
+        for _, manifest in self._manifests(sorted(self._shards)):
+            for clip in manifest["clips"]:
+                yield clip["index"], clip["statistics"]
+        sizes = self.store.sizes("parts")
+        for index in range(self.description.num_clips):
+            part = None if self._in_shard(index) else self._valid_part(index, sizes)
+            if part is not None:
+                yield index, part["statistics"]
+
+    def drop(self, index: int) -> None:
+        """Take a clip out again, so that it is waiting; a shard that holds it becomes parts first."""
+        if self._in_shard(index):
+            self._reopen(index // self.description.clips_per_shard)
+        part = self._valid_part(index)
+        self.store.remove("index.json")
+        if part is not None:
+            remove_part(self.store, part)
 
     def is_finished(self) -> bool:
         """True when the index is there, lists no missing clip, and every shard has its size."""
-        path = self.root / "index.json"
-        if not path.exists() or read_json(path)["missing"]:
+        if self.store.size("index.json") is None or self.store.read_json("index.json")["missing"]:
             return False
         return all(self._in_shard(index) for index in range(self.description.num_clips))
 
@@ -73,144 +101,144 @@ class CorpusWriter:
         clip which has come since is built again. DamagedFile names a part whose bytes changed; it is removed, so that
         the same command makes it again.
         """
-        waiting: dict[int, set[int]] = {}
-        for path in (self.root / "parts").glob("*.json"):
-            index = self.description.index_of(path.stem)
-            if not is_temporary(path) and index is not None:
-                waiting.setdefault(index // self.description.clips_per_shard, set()).add(index)
+        sizes = self.store.sizes("parts")
+        blocks: dict[int, set[int]] = {}
+        for name in sizes:
+            index = self.description.index_of(key_of_part(name))
+            if name.endswith(".json") and index is not None:
+                blocks.setdefault(index // self.description.clips_per_shard, set()).add(index)
         built = []
-        for number, indices in sorted(waiting.items()):
+        for number, indices in sorted(blocks.items()):
+            parts = {index: part for index in indices if (part := self._valid_part(index, sizes)) is not None}
             if all(self._in_shard(index) for index in indices):
                 # Killed after the manifest of the shard, before the parts went.
-                self._remove_parts(indices)
-            elif any(self._valid_part(index) for index in indices) and all(
-                self.done(index) or index in missing for index in self._block(number)
-            ):
-                if number in self._shards:
-                    self._reopen_shard(number)
-                built.append(self._assemble(number))
+                for index in sorted(indices):
+                    self.store.remove(manifest_name(self.key(index)))
+            elif parts and all(i in parts or self._in_shard(i) or i in missing for i in self._block(number)):
+                built.append(self._assemble(number, parts))
         return built
 
-    def finish(self, missing: Mapping[int, str] | None = None) -> Path:
-        """Assemble what is left, write dataset card and contact sheet, and the index last; return the index's path.
+    def finish(self, missing: Mapping[int, str] | None = None) -> Path | str:
+        """Assemble what is left, write dataset card and contact sheet, and the index last; return the index's place.
 
         missing: clip index -> reason. A clip that is neither done nor in `missing` is a ValueError. On a corpus that is
         finished already this returns at once. The writer is closed afterwards.
         """
-        missing = {index: reason for index, reason in (missing or {}).items() if not self.done(index)}
-        path = self.root / "index.json"
+        missing = missing or {}
+        undone = set(self.waiting())
+        missing = {index: reason for index, reason in missing.items() if index in undone}
         self.assemble_ready(set(missing))
-        lacking = [i for i in range(self.description.num_clips) if not self.done(i) and i not in missing]
+        self._remove_rests()
+        lacking = [index for index in self.waiting() if index not in missing]
         if lacking:
             keys = ", ".join(self.key(index) for index in lacking[:5])
             raise ValueError(f"{len(lacking)} clips of {self.root} are not done: {keys}; run the same command again")
         index = self._index(missing)
-        if not (path.exists() and read_json(path) == index and (self.root / "README.md").exists()):
+        store = self.store
+        is_written = store.size("index.json") is not None and store.read_json("index.json") == index
+        if not (is_written and store.size("README.md") is not None):
             self._write_pictures_and_card(index)
-            atomic_write_json(path, index)
-        for folder in (self.staging_dir, self.root / "parts"):
-            with contextlib.suppress(OSError):  # not empty: somebody's work, left alone
-                folder.rmdir()
+            store.write_json("index.json", index)
+        self._remove_empty_folders()
         self.close()
-        return path
+        return store.local_path("index.json") or store.full_name("index.json")
 
     def journal(self, event: Mapping[str, Any]) -> None:
-        """Append one event with the time (seconds since 1970) to journal/events.jsonl."""
-        path = self.root / "journal/events.jsonl"
-        line = json.dumps({"time": round(time.time(), 3), **event}, allow_nan=False).encode() + b"\n"
-        with open(path, "a+b") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":  # a line cut by a kill must not swallow this one
-                    line = b"\n" + line
-            file.write(line)
+        """Add one event with the time (seconds since 1970) to the journal; see journal.py."""
+        self._journal.append(event)
 
-    def write_assets(self, rows: Sequence[Mapping[str, Any]]) -> Path:
+    def write_assets(self, rows: Sequence[Mapping[str, Any]]) -> Path | str:
         """Write the ledger assets.csv; the columns of a row are `card.ASSET_COLUMNS`, those absent stay empty."""
-        path = self.root / "assets.csv"
-        atomic_write(path, card.assets_csv(rows).encode())
-        return path
+        self.store.write_bytes("assets.csv", card.assets_csv(rows).encode())
+        return self.store.local_path("assets.csv") or self.store.full_name("assets.csv")
 
     def close(self) -> None:
-        """Let another process write to this folder; the end of the process does the same."""
-        release_folder(self.root)
+        """Write the rest of the journal and let another process write here; the end of the process lets it too."""
+        try:
+            self._journal.flush()
+        finally:
+            release_store(self.store)
 
     def _block(self, number: int) -> range:
         size = self.description.clips_per_shard
         return range(number * size, min((number + 1) * size, self.description.num_clips))
 
-    def _shard_paths(self, number: int) -> tuple[Path, Path]:
-        return self.root / f"shards/clips-{number:05d}.tar", self.root / f"shards/clips-{number:05d}.json"
+    def _read_shards(self) -> None:
+        sizes = self.store.sizes("shards")
+        numbers = range(self.description.num_shards())
+        there = [number for number in numbers if shard_manifest_name(number).removeprefix("shards/") in sizes]
+        for number, manifest in self._manifests(there):
+            if all(sizes.get(tar) == size for tar, size in tars_of(manifest)):
+                self._shards[number] = brief_manifest(manifest)
+
+    def _manifests(self, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the manifests of these shards, members and all; one that is damaged counts as not there."""
+        for first in range(0, len(numbers), _MANIFESTS_AT_ONCE):
+            block = numbers[first : first + _MANIFESTS_AT_ONCE]
+            names = [shard_manifest_name(number) for number in block]
+            for number, name, content in zip(block, names, self.store.read_many(names), strict=True):
+                try:
+                    manifest = self.store.parse_json(name, content)
+                except ValueError:
+                    continue
+                yield number, manifest
 
     def _in_shard(self, index: int) -> bool:
         shard = self._shards.get(index // self.description.clips_per_shard)
         return shard is not None and any(clip["index"] == index for clip in shard["clips"])
 
-    def _valid_part(self, index: int) -> dict[str, Any] | None:
-        return valid_manifest(*part_paths(self.root, self.key(index)))
+    def _valid_part(self, index: int, sizes: Mapping[str, int] | None = None) -> dict[str, Any] | None:
+        return valid_manifest(self.store, manifest_name(self.key(index)), sizes)
 
-    def _remove_parts(self, indices: Set[int]) -> None:
-        for index in sorted(indices):
-            remove_part(self.root, self.key(index))
+    def _assemble(self, number: int, parts: dict[int, dict[str, Any]]) -> str:
+        if number in self._shards:
+            self._reopen(number)
+            parts = {i: part for i in self._block(number) if (part := self._valid_part(i)) is not None}
+        ordered = [part for _, part in sorted(parts.items())]
+        self._shards[number] = brief_manifest(assemble_shard(self.store, number, ordered))
+        for part in ordered:
+            remove_part(self.store, part)
+        return shard_name(number).removeprefix("shards/")
 
-    def _assemble(self, number: int) -> str:
-        tar, manifest_path = self._shard_paths(number)
-        parts = []
-        for index in self._block(number):
-            record = self._valid_part(index)
-            if record is not None:
-                parts.append((part_paths(self.root, record["key"])[0], record))
-        # A stale manifest must not stand beside the new tar, nor an index that knows neither.
-        remove_files(self.root / "index.json", manifest_path)
-        try:
-            manifest = concatenate_tars(tar, parts)
-        except DamagedFile as error:
-            remove_part(self.root, error.path.stem)
-            raise DamagedFile(f"{error}; it was removed, run the same command again", error.path) from error
-        atomic_write_json(manifest_path, manifest)
-        self._shards[number] = _without_members(manifest)
-        self._remove_parts({record["index"] for _, record in parts})
-        return tar.name
-
-    def _reopen_shard(self, number: int) -> None:
-        """Turn a shard back into parts, so that a clip that was missing can join it; every clip stays held by one."""
-        tar, manifest_path = self._shard_paths(number)
-        remove_files(self.root / "index.json")
-        with open(tar, "rb") as file:
-            for clip in read_json(manifest_path)["clips"]:
-                start, stop = clip_span(clip)
-                file.seek(start)
-                members = read_members(file.read(stop - start))
-                commit_part(self.root, clip["key"], clip["index"], members, clip["statistics"])
-        remove_files(manifest_path, tar)
-        sync_folder(manifest_path.parent)
+    def _reopen(self, number: int) -> None:
+        reopen_shard(self.store, number)
         del self._shards[number]
 
+    def _remove_rests(self) -> None:
+        """Remove the tars of parts that are in a shard and whose manifests went before a kill."""
+        for name in self.store.names("parts"):
+            index = self.description.index_of(key_of_part(name))
+            if index is not None and self._in_shard(index):
+                self.store.remove(f"parts/{name}")
+
+    def _remove_empty_folders(self) -> None:
+        for folder in ("staging", "parts"):
+            path = self.store.local_path(folder)
+            with contextlib.suppress(OSError):  # not empty: somebody's work, left alone
+                if path is not None:
+                    path.rmdir()
+
     def _index(self, missing: Mapping[int, str]) -> dict[str, Any]:
-        shards, splits = [], {"train": [], "val": []}
+        splits: dict[str, list[str]] = {"train": [], "val": []}
+        shards = [index_entry(shard) for _, shard in sorted(self._shards.items())]
         for _, shard in sorted(self._shards.items()):
-            clips = shard["clips"]
-            counts = {"clips": len(clips), "frames": sum(clip["num_frames"] for clip in clips)}
-            shards.append({"name": shard["tar"], "bytes": shard["bytes"], "sha256": shard["sha256"], **counts})
-            for clip in clips:
+            for clip in shard["clips"]:
                 splits[self.description.split(clip["index"])].append(clip["key"])
         absent = [{"key": self.key(index), "reason": reason} for index, reason in sorted(missing.items())]
-        described = self.description.as_json()
-        return {"schema": SCHEMA_VERSION, **described, "splits": splits, "shards": shards, "missing": absent}
+        described = {"schema": SCHEMA_VERSION, **self.description.as_json()}
+        names = {name for shard in shards for name in shard.get("passes", {})}
+        if names:
+            described["passes"] = {name: PASSES[name].as_json() for name in PASSES if name in names}
+        return {**described, "splits": splits, "shards": shards, "missing": absent}
 
     def _write_pictures_and_card(self, index: dict[str, Any]) -> None:
         from .preview import contact_sheet
         from .reader import Corpus
 
-        corpus = Corpus(self.root, index)
+        corpus = Corpus(self.store, index)
         if corpus.clips:
-            atomic_write(self.root / "preview.jpg", encode_jpeg(contact_sheet(corpus)))
+            self.store.write_bytes("preview.jpg", encode_jpeg(contact_sheet(corpus)))
         else:
-            remove_files(self.root / "preview.jpg")
-        atomic_write(self.root / "README.md", card.dataset_card(corpus).encode())
+            self.store.remove("preview.jpg")
+        self.store.write_bytes("README.md", card.dataset_card(corpus).encode())
         corpus.close()
-
-
-def _without_members(manifest: dict[str, Any]) -> dict[str, Any]:
-    clips = [{name: clip[name] for name in ("key", "index", "num_frames")} for clip in manifest["clips"]]
-    return {**manifest, "clips": clips}

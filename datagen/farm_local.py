@@ -3,21 +3,36 @@
 import collections
 import contextlib
 import multiprocessing
+import os
 import pickle
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from .farm import Failure, FarmSettings, Function, Outcome, Task, call_task, lost_outcome
+from .farm_task import (
+    Failure,
+    FarmSettings,
+    Function,
+    Outcome,
+    Task,
+    call_task,
+    end_with_parent,
+    lost_outcome,
+)
 
 
-def run_local(function: Function, tasks: Sequence[Task], settings: FarmSettings) -> Iterator[Outcome]:
+def run_local(
+    function: Function, tasks: Sequence[Task], settings: FarmSettings, shared: Any = None
+) -> Iterator[Outcome]:
     """Yield one Outcome per task; see `farm.run_tasks`. With one worker a crash of a task is a crash of the caller."""
     if settings.num_workers == 1:
-        for position in range(len(tasks)):
+        position = 0
+        while position < len(tasks):  # the tasks may grow
             task_id, payload = tasks[position]
-            yield call_task(function, task_id, payload)
+            position += 1
+            yield call_task(function, task_id, payload, shared)
         return
     workers: dict[Connection, _Worker] = {}
     again: collections.deque[tuple[str, Any, int]] = collections.deque()
@@ -27,7 +42,7 @@ def run_local(function: Function, tasks: Sequence[Task], settings: FarmSettings)
             idle = [worker for worker in workers.values() if worker.task is None]
             while again or position < len(tasks):
                 if not idle and len(workers) < settings.num_workers:
-                    worker = _Worker(function)
+                    worker = _Worker(function, shared, _free_gpu(settings, workers.values()))
                     workers[worker.connection] = worker
                     idle.append(worker)
                 if not idle:
@@ -52,19 +67,42 @@ def run_local(function: Function, tasks: Sequence[Task], settings: FarmSettings)
                         yield lost_outcome(task_id, message, attempt)
                     continue
                 worker.task = None
+                worker.num_ended += 1
+                if worker.num_ended >= settings.recycle_after:
+                    del workers[connection]
+                    worker.end()
                 yield replace(outcome, attempts=attempt)
     finally:
         for worker in workers.values():
             worker.end(kill=True)
 
 
+def _free_gpu(settings: FarmSettings, workers: Iterable["_Worker"]) -> str | None:
+    """The GPUs of the next worker, as CUDA names them; None leaves the choice to CUDA. Raises ValueError."""
+    if not settings.gpus_per_task:
+        return None
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = len([name for name in os.listdir("/dev") if re.fullmatch(r"nvidia\d+", name)])
+    gpus = visible.split(",") if visible else [str(number) for number in range(count)]
+    whole = max(1, int(settings.gpus_per_task))
+    groups = [",".join(gpus[i : i + whole]) for i in range(0, len(gpus) - whole + 1, whole)]
+    if settings.num_workers * min(settings.gpus_per_task, 1) > len(groups):
+        raise ValueError(
+            f"gpus_per_task is {settings.gpus_per_task} for {settings.num_workers} workers, but {len(gpus)} GPUs are "
+            "here; take fewer workers or a smaller share"
+        )
+    used = collections.Counter(worker.gpu for worker in workers)
+    return min(groups, key=lambda group: used[group])
+
+
 class _Worker:
     """A spawned process that answers one task at a time; `task` is (id, payload, attempt) or None when idle."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, shared: Any, gpu: str | None) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, function), daemon=True)
+        self.gpu, self.num_ended = gpu, 0
+        self.process = context.Process(target=_serve, args=(theirs, function, shared, gpu), daemon=True)
         self.process.start()
         theirs.close()
         self.task: tuple[str, Any, int] | None = None
@@ -84,11 +122,14 @@ class _Worker:
         return self.process.exitcode
 
 
-def _serve(connection: Connection, function: Function) -> None:
+def _serve(connection: Connection, function: Function, shared: Any, gpu: str | None) -> None:
+    end_with_parent()
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         while True:
             task_id, payload = connection.recv()
-            outcome = call_task(function, task_id, payload)
+            outcome = call_task(function, task_id, payload, shared)
             try:
                 connection.send(outcome)
             except (TypeError, AttributeError, pickle.PicklingError) as error:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .images import overlay
+from .pass_colours import pass_picture
 from .reader import Corpus
 from .records import ClipEntry
 
@@ -27,12 +28,13 @@ def contact_sheet(
     num_columns: int = 6,
     cell_width: int = 240,
     keys: Sequence[str] | None = None,
+    pass_name: str | None = None,
 ) -> np.ndarray:
     """Return a contact sheet, uint8 (H, W, 3): one labelled row per clip, frames spread evenly from first to last.
 
     Each row shows its first frame plain, then with its masks, then later frames with their masks. With more than
-    `max_clips` clips, evenly chosen ones are shown; `keys` names the clips to choose from. A corpus without
-    clips is a ValueError.
+    `max_clips` clips, evenly chosen ones are shown; `keys` names the clips to choose from. `pass_name` shows a pass in
+    colours instead of the masks (see pass_colours.py). A corpus without clips or without that pass is a ValueError.
     """
     if not corpus.clips:
         raise ValueError(f"{corpus.root} has no clips to show")
@@ -49,13 +51,21 @@ def contact_sheet(
     draw.text((width - MARGIN, TITLE_HEIGHT - 8), shown, FAINT_COLOUR, _font(15), anchor="rs")
     top = TITLE_HEIGHT + GAP
     for clip, cell_height in zip(chosen, cell_heights, strict=True):
-        _draw_row(sheet, draw, corpus, clip, top, num_columns, (cell_width, cell_height))
+        _draw_row(sheet, draw, corpus, clip, top, num_columns, (cell_width, cell_height), pass_name)
         top += cell_height + LABEL_HEIGHT + 2 * GAP
     return np.asarray(sheet)
 
 
-def overlay_video(corpus: Corpus, path: Path, key: str | None = None, frames_per_second: float = 24.0) -> Path:
+def overlay_video(
+    corpus: Corpus,
+    path: Path,
+    key: str | None = None,
+    frames_per_second: float = 24.0,
+    pass_name: str | None = None,
+) -> Path:
     """Write a clip with its masks as an MP4 file (MPEG-4) and return its path; without a key the first clip.
+
+    `pass_name` shows a pass in colours instead of the masks (see pass_colours.py).
 
     The file gets its name when it is whole. ValueError for an unknown key or a path that does not end with .mp4.
     """
@@ -75,7 +85,7 @@ def overlay_video(corpus: Corpus, path: Path, key: str | None = None, frames_per
         if not writer.isOpened():
             raise ValueError(f"OpenCV cannot write {path}; check that the folder can be written to")
         for t in range(clip.num_frames):
-            rgb = _shown_frame(corpus, clip, t)[: size[1], : size[0]]
+            rgb = _shown_frame(corpus, clip, t, pass_name)[: size[1], : size[0]]
             writer.write(cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2BGR))
         writer.release()
         os.replace(temporary, path)
@@ -93,6 +103,7 @@ def _draw_row(
     top: int,
     num_columns: int,
     cell_size: tuple[int, int],
+    pass_name: str | None,
 ) -> None:
     baseline = top + LABEL_HEIGHT - 9
     draw.text((MARGIN, baseline), clip.key, TEXT_COLOUR, _font(16), anchor="ls")
@@ -106,7 +117,7 @@ def _draw_row(
     times = _spread(clip.num_frames, num_columns - 1)
     for column in range(min(num_columns, len(times) + 1)):
         t = times[max(0, column - 1)]
-        rgb = corpus.read_rgb(clip.key, t) if column == 0 else _shown_frame(corpus, clip, t)
+        rgb = corpus.read_rgb(clip.key, t) if column == 0 else _shown_frame(corpus, clip, t, pass_name)
         method = cv2.INTER_AREA if rgb.shape[1] > cell_size[0] else cv2.INTER_CUBIC
         cell = Image.fromarray(cv2.resize(rgb, cell_size, interpolation=method))
         left = MARGIN + column * (cell_size[0] + GAP)
@@ -117,8 +128,10 @@ def _draw_row(
         )
 
 
-def _shown_frame(corpus: Corpus, clip: ClipEntry, t: int) -> np.ndarray:
-    """The frame with its masks, or plain when it is not annotated."""
+def _shown_frame(corpus: Corpus, clip: ClipEntry, t: int, pass_name: str | None) -> np.ndarray:
+    """The frame with its masks, or plain when it is not annotated, or a pass of it."""
+    if pass_name is not None:
+        return pass_picture(corpus, clip, t, pass_name)
     if corpus.is_annotated(clip.key, t):
         return overlay(*corpus.read_frame(clip.key, t))
     return corpus.read_rgb(clip.key, t)

@@ -2,9 +2,11 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from .pass_table import expected_pass_members
 
 SCHEMA_VERSION = 1
 IGNORE_ID = 255
@@ -95,12 +97,23 @@ def check_clip(key: str, index: int, members: Sequence[tuple[str, bytes]]) -> di
         )
     if metadata["num_frames"] < 1:
         raise ValueError(f"clip {key}: num_frames is {metadata['num_frames']}, it must be at least 1")
-    names, expected = [name for name, _ in members], expected_members(key, metadata)
-    if names != expected:
-        position = next((i for i, (a, b) in enumerate(zip(names, expected, strict=False)) if a != b), len(expected))
-        raise ValueError(
-            f"clip {key}: {len(names)} members, {len(expected)} expected; the first difference is member {position}: "
-            f"{names[position] if position < len(names) else 'nothing'} instead of "
-            f"{expected[position] if position < len(expected) else 'nothing'}"
-        )
+    _compare_names(f"clip {key}", [name for name, _ in members], expected_members(key, metadata))
     return metadata
+
+
+def check_passes(key: str, num_frames: int, passes: Mapping[str, Sequence[tuple[str, bytes]]]) -> None:
+    """Compare the members of each pass of a clip with those that the pass must have; ValueError names a difference."""
+    for name, members in passes.items():
+        expected = expected_pass_members(name, key, num_frames)
+        _compare_names(f"clip {key}, pass {name}", [member for member, _ in members], expected)
+
+
+def _compare_names(where: str, names: Sequence[str], expected: Sequence[str]) -> None:
+    if list(names) == list(expected):
+        return
+    position = next((i for i, (a, b) in enumerate(zip(names, expected, strict=False)) if a != b), len(expected))
+    raise ValueError(
+        f"{where}: {len(names)} members, {len(expected)} expected; the first difference is member {position}: "
+        f"{names[position] if position < len(names) else 'nothing'} instead of "
+        f"{expected[position] if position < len(expected) else 'nothing'}"
+    )

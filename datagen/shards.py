@@ -4,11 +4,10 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO
 
-from .files import write_whole
 from .records import Member
+from .store import Store
 
 BLOCK_BYTES = tarfile.BLOCKSIZE
 # Two zero blocks end a tar. No padding to 10,240 bytes, so that the size of a shard tells what is in it.
@@ -17,11 +16,11 @@ _COPY_BYTES = 1 << 20
 
 
 class DamagedFile(ValueError):
-    """Bytes on the disk are not the bytes that were written; `path` is the file."""
+    """Stored bytes are not the bytes that were written; `name` is the file in its store."""
 
-    def __init__(self, message: str, path: Path) -> None:
+    def __init__(self, message: str, name: str) -> None:
         super().__init__(message)
-        self.path = path
+        self.name = name
 
 
 class _HashingFile:
@@ -53,63 +52,71 @@ def member_header(name: str, size: int) -> bytes:
     return header.tobuf(tarfile.USTAR_FORMAT)
 
 
-def write_hashed_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> tuple[list[Member], dict[str, Any]]:
+def write_hashed_tar(
+    store: Store, name: str, members: Iterable[tuple[str, bytes]]
+) -> tuple[list[Member], dict[str, Any]]:
     """Write a tar with the members in the order given.
 
-    Returns where their data lies, and {"tar": file name, "bytes", "sha256"} of the file. The file appears at `path`
-    only when it is whole (see `write_whole`).
+    Returns where their data lies, and {"tar": file name, "bytes", "sha256"} of the file. The file gets its name only
+    when it is whole (see `Store.write_file`).
     """
     placed = []
-    with write_whole(path) as file:
+    with store.write_file(name) as file:
         output = _HashingFile(file)
-        for name, content in members:
-            output.write(member_header(name, len(content)))
-            placed.append(Member(name, output.num_bytes, len(content)))
+        for member, content in members:
+            output.write(member_header(member, len(content)))
+            placed.append(Member(member, output.num_bytes, len(content)))
             output.write(content)
             output.write(bytes(padded(len(content)) - len(content)))
         output.write(END_OF_TAR)
-    return placed, {"tar": Path(path).name, "bytes": output.num_bytes, "sha256": output.sha256()}
+    return placed, {"tar": _file_name(name), "bytes": output.num_bytes, "sha256": output.sha256()}
 
 
 def clip_span(clip: dict[str, Any]) -> tuple[int, int]:
     """Return the bytes [start, stop) that a clip takes in its tar, from the first header to the end of the padding."""
+    if not clip["members"]:
+        return clip["offset"], clip["offset"]
     _, offset, size = clip["members"][-1]
     return clip["offset"], padded(offset + size)
 
 
-def concatenate_tars(path: Path, parts: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
-    """Join part tars, each with its manifest, into one tar and return the manifest of the result.
+def concatenate_tars(store: Store, name: str, parts: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """Join part tars, each with its name and its manifest, into one tar and return the manifest of the result.
 
     A part's manifest has "bytes", "sha256", "offset" (of its first header) and "members"; the result has "tar",
     "bytes", "sha256" and "clips" with the offsets in the new tar. Every part is hashed while it is copied: one whose
-    bytes changed since it was written raises DamagedFile that names it, and no file appears at `path`.
+    bytes changed since it was written raises DamagedFile that names it, and the file does not appear.
     """
     clips = []
-    with write_whole(path) as file:
+    with store.write_file(name) as file:
         output = _HashingFile(file)
-        for part_path, part in parts:
+        for part_name, part in parts:
             start, stop = clip_span(part)
             shift = output.num_bytes - start
-            _copy_checked(part_path, part, start, stop, output)
-            clip = {name: value for name, value in part.items() if name not in ("tar", "bytes", "sha256")}
+            _copy_checked(store, part_name, part, start, stop, output)
+            clip = {name: value for name, value in part.items() if name not in ("tar", "bytes", "sha256", "passes")}
             clip["offset"] = start + shift
-            clip["members"] = [[name, offset + shift, size] for name, offset, size in part["members"]]
+            clip["members"] = [[member, offset + shift, size] for member, offset, size in part["members"]]
             clips.append(clip)
         output.write(END_OF_TAR)
-    return {"tar": Path(path).name, "bytes": output.num_bytes, "sha256": output.sha256(), "clips": clips}
+    return {"tar": _file_name(name), "bytes": output.num_bytes, "sha256": output.sha256(), "clips": clips}
 
 
-def _copy_checked(path: Path, part: dict[str, Any], start: int, stop: int, output: _HashingFile) -> None:
+def _copy_checked(store: Store, name: str, part: dict[str, Any], start: int, stop: int, output: _HashingFile) -> None:
     seen = hashlib.sha256()
     position = 0
-    with open(path, "rb") as file:
+    with store.open_read(name) as file:
         while content := file.read(_COPY_BYTES):
             seen.update(content)
             output.write(content[max(0, start - position) : max(0, stop - position)])
             position += len(content)
     if position != part["bytes"] or seen.hexdigest() != part["sha256"]:
-        message = f"{path} changed since it was written ({position} bytes, {part['bytes']} expected)"
-        raise DamagedFile(message, path)
+        where = store.full_name(name)
+        raise DamagedFile(f"{where} changed since it was written ({position} bytes, {part['bytes']} expected)", name)
+
+
+def _file_name(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def read_members(content: bytes) -> list[tuple[str, bytes]]:

@@ -37,10 +37,11 @@ class StreamedClip:
         return decode_jpeg(self.members[f"{t:05d}.jpg"]), decode_ids(self.members[f"{t:05d}.png"])
 
 
-def stream_clips(root: Path, split: Literal["train", "val", "all"] = "train") -> Iterator[StreamedClip]:
+def stream_clips(root: Path | str, split: Literal["train", "val", "all"] = "train") -> Iterator[StreamedClip]:
     """Yield the clips of a split in the order of the shards, reading each shard once from its start to its end.
 
-    Needs the extra `stream` (webdataset). Raises as `Corpus.open`, and ValueError naming the shard for a damaged tar.
+    root: folder or URL of a corpus. Needs the extra `stream` (webdataset). Raises as `Corpus.open`, and ValueError
+    naming the shard for a damaged tar.
     """
     try:
         import webdataset
@@ -49,20 +50,22 @@ def stream_clips(root: Path, split: Literal["train", "val", "all"] = "train") ->
 
     corpus = Corpus.open(root)
     entries = {clip.key: clip for clip in corpus.split(split)}
-    urls = [str(corpus.root / "shards" / shard["name"]) for shard in corpus.index["shards"]]
-    if not urls:
-        return
-    # handler: its default prints the error and goes on to the next shard, which would lose clips in silence.
-    samples = webdataset.WebDataset(urls, shardshuffle=False, handler=webdataset.reraise_exception, empty_check=False)
-    for sample in _raise_value_error(samples):
-        entry = entries.get(sample["__key__"])
-        if entry is not None:
-            members = {name: content for name, content in sample.items() if name.endswith((".jpg", ".png"))}
-            yield StreamedClip(entry=entry, metadata=json.loads(sample["json"]), members=members)
+    for shard in corpus.index["shards"]:
+        name = f"shards/{shard['name']}"
+        with corpus.store.open_read(name) as file:
+            # handler: some of webdataset's print the error and go on, which would lose clips in silence.
+            tar = [{"url": corpus.store.full_name(name), "stream": file}]
+            files = webdataset.tariterators.tar_file_expander(tar, handler=webdataset.reraise_exception)
+            samples = webdataset.tariterators.group_by_keys(files, handler=webdataset.reraise_exception)
+            for sample in _name_damaged(samples, corpus.store.full_name(name)):
+                entry = entries.get(sample["__key__"])
+                if entry is not None:
+                    members = {name: content for name, content in sample.items() if name.endswith((".jpg", ".png"))}
+                    yield StreamedClip(entry=entry, metadata=json.loads(sample["json"]), members=members)
 
 
-def _raise_value_error(samples: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _name_damaged(samples: Iterable[dict[str, Any]], where: str) -> Iterator[dict[str, Any]]:
     try:
         yield from samples
     except tarfile.TarError as error:
-        raise ValueError(f"a shard is damaged: {error}") from error
+        raise ValueError(f"{where} is damaged: {error}") from error

@@ -7,6 +7,7 @@ import os
 import numpy as np
 from PIL import Image, ImageOps
 
+from .procedural.environments import paint_environment
 from .procedural.textures import TEXTURE_FAMILIES, paint_background, paint_texture
 from .scene import AssetReference
 
@@ -33,8 +34,8 @@ def read_picture(path: str, width: int, height: int) -> np.ndarray:
     """A picture file, upright and not much larger than asked for, uint8 (H, W, 3) RGB; see `load_image`."""
     with Image.open(path) as image:
         # Decoding a JPEG at a fraction of its size costs a fraction: 100 megapixels would take seconds and 300 MB.
-        longest = OVERSAMPLING * max(width, height) * max(image.size) / min(image.size)
-        image.draft("RGB", (round(longest), round(longest)))
+        side = OVERSAMPLING * max(width, height)
+        image.draft("RGB", (side, side))
         upright = _as_rgb(ImageOps.exif_transpose(image))
     scale = max(OVERSAMPLING * width / upright.width, OVERSAMPLING * height / upright.height)
     if scale < 1:
@@ -51,8 +52,6 @@ def load_environment(reference: AssetReference, height: int) -> np.ndarray:
     """
     if reference.path is not None:
         return read_radiance(reference.path)
-    from .procedural.environments import paint_environment
-
     rng = np.random.default_rng(np.random.SeedSequence(reference.seed))
     return paint_environment(reference.family, rng, height)
 

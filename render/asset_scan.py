@@ -1,4 +1,4 @@
-"""Scan asset folders: find, hash and measure every file; what is broken is quarantined with its reason.
+"""Scan asset folders: find, check and measure every file; what is broken is quarantined with its reason.
 
 A broken file never stops a run, and a file that crashes Blender costs that file alone.
 """
@@ -6,180 +6,159 @@ A broken file never stops a run, and a file that crashes Blender costs that file
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import re
-import tempfile
-import urllib.parse
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-from ..datagen.files import sha256_of_file
-from .assets import Asset, AssetPool
-from .child import ChildFailure, explain_failure, run_child
+from .asset_cache import Measurements, load_measurements, save_measurements
+from .asset_files import find_assets, label_of
+from .asset_measure import content_of, measure_models
+from .asset_pictures import read_radiance
+from .assets import KINDS, Asset, AssetPool
 
-MODEL_SUFFIXES = (".obj", ".gltf", ".glb", ".ply", ".stl", ".fbx")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-PBR_COMPANION = re.compile(
-    r"[_-](normal(gl|dx)?|nor([_-](gl|dx))?|rough(ness)?|disp(lacement)?|height|bump|ao|arm|ambientocclusion"
-    r"|metal(lic|ness)?|spec(ular)?|opacity|emission)([_-]\d+k.*)?$"
-)
-"""Endings of the maps of a PBR set that are not its colour, as ambientCG and Poly Haven name them."""
-CRASHES_BEFORE_QUARANTINE = 2
 SMALLEST_IMAGE_SIDE = 16
+ENVIRONMENT_ASPECT = (1.9, 2.1)
+"""Width / height of an equirectangular picture of the whole sphere, with room for a cropped row."""
+CHECKING_THREADS = 4
+MEASURED = ("faces", "bounds", "num_parts", "textured", "rigged", "animated", "reason")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssetFolders:
+    """Folders by kind of asset, searched recursively; a kind without any is served by the procedural set."""
+
+    models: tuple[Path, ...] = ()
+    textures: tuple[Path, ...] = ()
+    backgrounds: tuple[Path, ...] = ()
+    hdris: tuple[Path, ...] = ()
+
+    def by_kind(self) -> dict[str, tuple[Path, ...]]:
+        """{kind of asset: its folders}."""
+        return dict(zip(KINDS, (self.models, self.textures, self.backgrounds, self.hdris), strict=True))
 
 
 def scan_assets(
     models: Sequence[Path],
     textures: Sequence[Path],
     backgrounds: Sequence[Path],
-    known: dict[str, dict] | None = None,
+    known: Measurements | None = None,
     limit_seconds: float = 120.0,
+    *,
+    hdris: Sequence[Path] = (),
+    val_share: float = 0.0,
+    **measuring: Any,
 ) -> AssetPool:
     """Find and measure every asset of the given folders.
 
-    models, textures, backgrounds: folders, searched recursively. known: measurements of models by content hash; new
-    ones are added to it, so that a second scan is quick. Raises ValueError for a missing folder, a folder without any
-    asset of its kind, or one in which every asset is broken.
+    known: measurements of models by content; new ones are added to it, so that a second scan is quick. measuring: as
+    `measure_models` takes it. Raises ValueError for a missing folder, a folder without any asset of its kind, or a kind
+    all of whose assets are broken.
     """
     known = {} if known is None else known
     found: list[Asset] = []
-    for kind, folders in (("model", models), ("texture", textures), ("background", backgrounds)):
+    for kind, folders in zip(KINDS, (models, textures, backgrounds, hdris), strict=True):
         candidates = [
-            asset for folder in folders for asset in _find(kind, Path(folder), _distinct_name(folder, folders))
+            asset for folder in folders for asset in find_assets(kind, Path(folder), label_of(folder, folders))
         ]
-        measured = _measure_models(candidates, known, limit_seconds) if kind == "model" else _check_images(candidates)
-        broken = [asset for asset in measured if asset.reason]
-        if measured and len(broken) == len(measured):
+        checked = check_assets(candidates, known, limit_seconds=limit_seconds, **measuring)
+        broken = [asset for asset in checked if asset.reason]
+        if checked and len(broken) == len(checked):
             raise ValueError(
-                f"none of the {len(measured)} {kind}s in {', '.join(map(str, folders))} can be used; "
+                f"none of the {len(checked)} {kind}s in {', '.join(map(str, folders))} can be used; "
                 f"the first, {broken[0].path}: {broken[0].reason}"
             )
-        found += measured
-    return AssetPool(assets=tuple(sorted(found, key=lambda asset: (asset.kind, asset.name))))
+        found += checked
+    return as_pool(found, val_share)
 
 
-def _distinct_name(folder: Path, folders: Sequence[Path]) -> str:
-    """The folder's name, with its place among equally named folders when there are several."""
-    name = Path(folder).resolve().name
-    twins = [other for other in folders if Path(other).resolve().name == name]
-    return name if len(twins) == 1 else f"{name}-{twins.index(folder) + 1}"
+def scan_with_cache(
+    folders: AssetFolders,
+    known: Measurements,
+    val_share: float = 0.0,
+    num_workers: int = 1,
+    on_measured: Callable[[int, int], None] = lambda _done, _total: None,
+) -> AssetPool:
+    """`scan_assets` with the measurements of this machine's cache; those in `known` (a corpus's own) go first.
+
+    What is measured is added to both, batch by batch.
+    """
+    merged = load_measurements() | known
+
+    def keep(answers: Measurements) -> None:
+        save_measurements(answers)
+        known.update(answers)
+
+    pool = scan_assets(
+        folders.models,
+        folders.textures,
+        folders.backgrounds,
+        merged,
+        hdris=folders.hdris,
+        val_share=val_share,
+        num_workers=num_workers,
+        on_measured=on_measured,
+        on_batch=keep,
+    )
+    contents = {content_of(asset) for asset in pool.assets if asset.kind == "model"}
+    known.update({content: merged[content] for content in contents if content in merged})
+    return pool
 
 
-def _find(kind: str, folder: Path, label: str) -> list[Asset]:
-    if not folder.is_dir():
-        raise ValueError(f"--{kind}s {folder}: no such folder; give an existing folder or leave --{kind}s out")
-    suffixes = MODEL_SUFFIXES if kind == "model" else IMAGE_SUFFIXES
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in suffixes)
-    if kind != "model":
-        files = [path for path in files if not PBR_COMPANION.search(path.stem.lower())]
-    if not files:
-        raise ValueError(f"--{kind}s {folder}: no {kind} in it; expected files ending in {', '.join(suffixes)}")
-    licence = _licence_of(folder)
-    return [
-        Asset(
-            name=f"{label}/{path.relative_to(folder).as_posix()}",
-            kind=kind,
-            path=str(path.resolve()),
-            sha256=_hash_with_companions(path) if kind == "model" else sha256_of_file(path),
-            source=label,
-            licence=licence,
-        )
-        for path in files
-    ]
+def as_pool(assets: Sequence[Asset], val_share: float = 0.0) -> AssetPool:
+    """A pool of assets in the order that deals depend on: by kind, then by name."""
+    return AssetPool(assets=tuple(sorted(assets, key=lambda asset: (asset.kind, asset.name))), val_share=val_share)
 
 
-def _licence_of(folder: Path) -> str:
-    """First line of a LICENSE or LICENCE file in the folder, or 'unknown'."""
-    for path in sorted(folder.glob("*")):
-        if path.is_file() and path.stem.upper() in ("LICENSE", "LICENCE"):
-            lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
-            return lines[0] if lines else "unknown"
-    return "unknown"
+def check_assets(candidates: Sequence[Asset], known: Measurements, **measuring: Any) -> list[Asset]:
+    """The candidates with their measurements, or the reason why they cannot be used; see `measure_models`."""
+    readable = [asset for asset in candidates if asset.kind == "model" and not asset.reason]
+    answers = measure_models(readable, known, **measuring) if readable else {}
+    known.update(answers)
+    with ThreadPoolExecutor(CHECKING_THREADS) as threads:
+        return list(threads.map(lambda asset: _checked(asset, answers), candidates))
 
 
-def _check_images(candidates: list[Asset]) -> list[Asset]:
-    """Decode every image whole, so that a truncated file is found before it reaches a scene."""
-    checked = []
-    for asset in candidates:
-        reason = ""
-        try:
-            with Image.open(asset.path) as image:
-                image.load()
-                if min(image.size) < SMALLEST_IMAGE_SIDE:
-                    reason = f"image of {image.size[0]}x{image.size[1]} is smaller than {SMALLEST_IMAGE_SIDE} pixels"
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            reason = f"image cannot be decoded: {str(error).replace(asset.path, Path(asset.path).name)}"
-        checked.append(dataclasses.replace(asset, reason=reason))
-    return checked
+def _checked(asset: Asset, answers: Measurements) -> Asset:
+    if asset.reason:
+        return asset
+    if asset.kind == "model":
+        answer = {name: value for name, value in answers[content_of(asset)].items() if name in MEASURED}
+        if "bounds" in answer:
+            answer["bounds"] = tuple(answer["bounds"])
+        return dataclasses.replace(asset, **answer)
+    if asset.kind == "environment":
+        return dataclasses.replace(asset, reason=_fault_of_environment(asset.path))
+    reason = _fault_of_picture(asset.path)
+    for kind, path in asset.maps:
+        reason = reason or ((fault := _fault_of_picture(path)) and f"{kind} map: {fault}")
+    return dataclasses.replace(asset, reason=reason)
 
 
-def _measure_models(candidates: list[Asset], known: dict[str, dict], limit_seconds: float) -> list[Asset]:
-    """Load each new model once in a child process; a file that crashes Blender twice costs that file alone."""
-    answers = {_content(asset): known[_content(asset)] for asset in candidates if _content(asset) in known}
-    crashes: Counter[str] = Counter()
-    while waiting := list({_content(a): a for a in candidates if _content(a) not in answers}.values()):
-        measured, failure = _measure_batch([asset.path for asset in waiting], limit_seconds)
-        for asset, answer in zip(waiting, measured, strict=False):
-            answers[_content(asset)] = known[_content(asset)] = answer
-        if failure is not None and len(measured) < len(waiting):
-            content = _content(waiting[len(measured)])
-            crashes[content] += 1
-            if crashes[content] == CRASHES_BEFORE_QUARANTINE:
-                # Not kept for the next scan: a time limit or a full memory may have been the machine's fault.
-                answers[content] = {"reason": f"{failure.kind}: {failure}"}
-    return [dataclasses.replace(asset, **answers[_content(asset)]) for asset in candidates]
+def _fault_of_picture(path: str) -> str:
+    """Why a picture cannot be used, or ''; decoded whole, so that a truncated file is found before a scene needs it."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            if min(image.size) < SMALLEST_IMAGE_SIDE:
+                return f"image of {image.size[0]}x{image.size[1]} is smaller than {SMALLEST_IMAGE_SIDE} pixels"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return f"image cannot be decoded: {str(error).replace(path, Path(path).name)}"
+    return ""
 
 
-def _measure_batch(paths: list[str], limit_seconds: float) -> tuple[list[dict], ChildFailure | None]:
-    """Measure models in one child process until the end or a crash; returns (answers so far, failure or None)."""
-    with tempfile.TemporaryDirectory(prefix="vosforge-scan-") as folder:
-        request, answers, log = (Path(folder, name) for name in ("request.json", "answers.jsonl", "output.log"))
-        request.write_text(json.dumps(paths))
-        result = run_child(["scan", str(request), str(answers)], log, limit_seconds, answers)
-        if not answers.exists():
-            failure = explain_failure(result, limit_seconds)
-            raise ValueError(f"Blender does not start: {failure}; install the `render` extra on Python 3.11")
-        measured = [json.loads(line) for line in answers.read_text().split("\n")[:-1]]
-    return measured, None if result.returncode == 0 else explain_failure(result, limit_seconds)
-
-
-def _content(asset: Asset) -> str:
-    """What a measurement depends on: the format and the content, with the files it refers to."""
-    return f"{Path(asset.path).suffix}:{asset.sha256}"
-
-
-def _hash_with_companions(path: Path) -> str:
-    """sha256 over a model file and the files it refers to (buffers, materials, textures), so far as they exist."""
-    digest = hashlib.sha256(path.read_bytes())
-    for companion in _companions(path):
-        digest.update(companion.read_bytes() if companion.is_file() else b"missing")
-    return digest.hexdigest()
-
-
-def _companions(path: Path) -> list[Path]:
-    """The files that an OBJ or glTF file refers to, in the order of their first mention."""
-    names: list[str] = []
-    if path.suffix.lower() == ".gltf":
-        try:
-            content = json.loads(path.read_text(errors="replace"))
-            entries = [entry for kind in ("buffers", "images") for entry in content.get(kind, [])]
-            names = [urllib.parse.unquote(entry["uri"]) for entry in entries if not entry["uri"].startswith("data:")]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return []  # broken, or without outside files; measuring it tells
-    elif path.suffix.lower() == ".obj":
-        libraries = _named_after("mtllib", path)
-        textures = [name for library in libraries for name in _named_after("map_", path.parent / library)]
-        names = libraries + textures
-    return [path.parent / name for name in dict.fromkeys(names)]
-
-
-def _named_after(word: str, path: Path) -> list[str]:
-    """The last word of each line of a text file that begins with `word`."""
-    if not path.is_file():
-        return []
-    with open(path, errors="replace") as lines:
-        return [line.split()[-1] for line in lines if line.lstrip().lower().startswith(word) and len(line.split()) > 1]
+def _fault_of_environment(path: str) -> str:
+    """Why an environment map cannot be used, or ''."""
+    try:
+        radiance = read_radiance(path)
+    except ValueError as error:
+        return str(error).replace(path, Path(path).name)
+    height, width = radiance.shape[:2]
+    if height < SMALLEST_IMAGE_SIDE or not ENVIRONMENT_ASPECT[0] <= width / height <= ENVIRONMENT_ASPECT[1]:
+        return f"a picture of {width}x{height} is not equirectangular: its width must be twice its height"
+    if radiance.max() <= 0 or radiance.min() < 0:
+        return f"radiances from {radiance.min():.3g} to {radiance.max():.3g} light nothing; they must be positive"
+    return ""

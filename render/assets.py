@@ -13,15 +13,11 @@ import numpy as np
 
 from .asset_ledger import ledger_rows
 from .asset_pictures import load_environment, load_image
+from .procedural.environments import ENVIRONMENT_FAMILIES
 from .procedural.shapes import SHAPE_FAMILIES
 from .procedural.textures import BACKGROUND_FAMILIES, TEXTURE_FAMILIES
 from .randomness import Stream, stream
 from .scene import AssetReference
-
-try:  # the environments are being added
-    from .procedural.environments import ENVIRONMENT_FAMILIES
-except ImportError:
-    ENVIRONMENT_FAMILIES = {"placeholder": None}
 
 __all__ = ["KINDS", "PROCEDURAL_FAMILIES", "Asset", "AssetPool", "ledger_rows", "load_environment", "load_image"]
 
@@ -33,6 +29,8 @@ PROCEDURAL_FAMILIES = {
 }
 # The place of a kind is part of the keys of its random streams: new kinds go to the end.
 KINDS = tuple(PROCEDURAL_FAMILIES)
+VAL_STREAMS = 16
+"""Added to a kind's number: with one stream for both splits, both would be dealt the same procedural draws."""
 Kind = Literal["model", "texture", "background", "environment"]
 Split = Literal["train", "val"]
 
@@ -108,19 +106,21 @@ class AssetPool:
 
         Each cycle is a permutation keyed by (seed, kind, split, cycle), so the answer depends on the arguments alone,
         not on who asked before. A poisoned asset is replaced by the first sound one of a further permutation, keyed by
-        its place, so that no other deal changes. Raises ValueError when every asset of the kind and split is poisoned.
+        its place (a procedural one by the next draw of its family), so that no other deal changes. Raises ValueError
+        when every asset of the kind and split is poisoned.
         """
         choices = self.usable(kind, split)
         count = len(choices) or len(PROCEDURAL_FAMILIES[kind])
         cycle, place = divmod(position, count)
-        # Validation deals have streams of their own: one shared stream would deal both splits the same procedural draws.
-        number = KINDS.index(kind) + (len(KINDS) + 12 if split == "val" else 0)
+        number = KINDS.index(kind) + (VAL_STREAMS if split == "val" else 0)
         chosen = int(_permutation(seed, (number, cycle), count)[place])
         if choices:
             return self._unpoisoned(choices, chosen, seed, (number, cycle, place), f"{split} {kind}").reference()
         family = tuple(PROCEDURAL_FAMILIES[kind])[chosen]
-        draw = int(stream(seed, Stream.DEALING, number, cycle, place).integers(2**31 - 1))
-        return AssetReference(name=f"procedural/{kind}/{family}/{draw}", family=family, seed=draw)
+        draws = stream(seed, Stream.DEALING, number, cycle, place)
+        while (name := f"procedural/{kind}/{family}/{(draw := int(draws.integers(2**31 - 1)))}") in self.poisoned:
+            pass  # the next draw of the same family
+        return AssetReference(name=name, family=family, seed=draw)
 
     def asset(self, reference: AssetReference) -> Asset | None:
         """The measured asset behind a reference; None for a procedural one. Raises ValueError for an unknown file."""

@@ -5,6 +5,8 @@ Shapes: F frames. Pixel coordinates have x right, y down and the centre of the t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .scene import CameraSpec
@@ -49,3 +51,50 @@ def project_points(points: np.ndarray, pose: np.ndarray, intrinsics: np.ndarray)
     x = intrinsics[0, 2] + intrinsics[0, 0] * in_camera[..., 0] / safe
     y = intrinsics[1, 2] - intrinsics[1, 1] * in_camera[..., 1] / safe
     return np.stack([x, y, depth], axis=-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What a camera sees over a clip: poses (F, 4, 4), focal lengths in pixels (F,) and the size of the image."""
+
+    poses: np.ndarray
+    focal_lengths: np.ndarray
+    width: int
+    height: int
+
+    @staticmethod
+    def of(camera: CameraSpec, num_frames: int, width: int, height: int) -> View:
+        """The view of a camera over `num_frames` frames of `width` x `height` pixels."""
+        return View(
+            poses=camera_poses(camera, num_frames),
+            focal_lengths=camera_focal_lengths(camera, num_frames, width, height),
+            width=width,
+            height=height,
+        )
+
+    @property
+    def locations(self) -> np.ndarray:
+        """Where the camera stands, float64 (F, 3)."""
+        return self.poses[:, :3, 3]
+
+    def half_size(self) -> np.ndarray:
+        """Half-width and half-height of the image at a depth of one scene unit, float64 (F, 2)."""
+        return 0.5 * np.array([self.width, self.height]) / self.focal_lengths[:, None]
+
+    def in_camera(self, path: np.ndarray) -> np.ndarray:
+        """A path of one world point a frame in camera axes: right, up and depth in scene units; float64 (F, 3)."""
+        right_up_back = np.einsum("fji,fj->fi", self.poses[:, :3, :3], path - self.locations)
+        return right_up_back * np.array([1.0, 1.0, -1.0])
+
+    def project(self, path: np.ndarray) -> np.ndarray:
+        """Project a path (F, 3); float64 (F, 3): x and y in pixels, depth in scene units (negative: behind)."""
+        right, up, depth = self.in_camera(path).T
+        safe = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
+        x = 0.5 * self.width + self.focal_lengths * right / safe
+        y = 0.5 * self.height - self.focal_lengths * up / safe
+        return np.stack([x, y, depth], axis=1)
+
+    def sees(self, path: np.ndarray) -> np.ndarray:
+        """Whether each point of a path (F, 3) lies inside the image; bool (F,)."""
+        x, y, depth = self.project(path).T
+        return (x >= 0) & (x < self.width) & (y >= 0) & (y < self.height) & (depth > 0)

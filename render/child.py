@@ -1,44 +1,47 @@
-"""Child processes for Blender: own process group, wall-clock limit, kept output, dead when the parent dies."""
+"""Child processes for Blender: own process group, wall-clock and memory limits, kept output, dead with the parent."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .failures import ChildFailure, explain_failure
+from .process_memory import count_oom_kills, resident_bytes
+
+__all__ = ["ChildFailure", "ChildResult", "die_with_parent", "explain_failure", "run_child"]
+
 PR_SET_PDEATHSIG = 1
 PARENT_VARIABLE = "VOSFORGE_PARENT_PID"
+WORKER = "vosforge.render.worker"
 POLL_SECONDS = 0.02
-
-
-class ChildFailure(RuntimeError):
-    """A child process that did not do its work: a crash, a time limit or a Python error, with the end of its output.
-
-    `kind` is one of timeout, memory, crash, python.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-    def __reduce__(self) -> tuple:
-        return (ChildFailure, (self.kind, str(self)))
+MEMORY_POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class ChildResult:
-    """How a child ended: its exit code (negative for a signal), seconds, and the end of its output."""
+    """How a child ended: its exit code (negative for a signal), seconds, and the end of its output.
+
+    killed_for: the limit that ended it, "timeout" or "memory", else "". peak_bytes: largest resident memory seen of the
+    child and its descendants. out_of_memory: the kernel killed a process for lack of memory while it ran.
+    """
 
     returncode: int
     seconds: float
-    timed_out: bool
     output_tail: str
+    killed_for: str = ""
+    peak_bytes: int = 0
+    out_of_memory: bool = False
 
 
 def die_with_parent() -> None:
@@ -50,43 +53,83 @@ def die_with_parent() -> None:
 
 
 def run_child(
-    arguments: list[str], log_path: Path, limit_seconds: float, progress_path: Path | None = None
+    arguments: Sequence[str],
+    log_path: Path,
+    limit_seconds: float,
+    progress_path: Path | None = None,
+    *,
+    limit_bytes: int = 0,
+    worker: str = WORKER,
 ) -> ChildResult:
-    """Run `python -m vosforge.render.worker ARGUMENTS` in its own process group, its output kept in `log_path`.
+    """Run `python -m WORKER ARGUMENTS` in its own process group, its output kept in `log_path`.
 
     The group is killed after `limit_seconds` without an end or, when `progress_path` is given, without a change of
-    that file. Its temporary files lie in a folder that is removed here, however it ended. Returns ChildResult; never
-    raises for what the child did.
+    that file; and when its resident memory exceeds `limit_bytes` (0: no limit). Its temporary files lie in a folder
+    that is removed here, however it ended. Returns ChildResult; never raises for what the child did.
     """
     start = time.monotonic()
-    command = [sys.executable, "-m", "vosforge.render.worker", *arguments]
-    timed_out = False
-    with (
-        open(log_path, "wb") as log,
-        tempfile.TemporaryDirectory(prefix="vosforge-child-", dir=_scratch_folder()) as scratch,
-    ):
+    kills_before = count_oom_kills()
+    with open(log_path, "wb") as log, _scratch() as scratch:
         own = {"PYTHONUNBUFFERED": "1", "TMPDIR": scratch, PARENT_VARIABLE: str(os.getpid())}
-        environment = {**os.environ, **own}
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+            [sys.executable, "-m", worker, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **own},
+            start_new_session=True,
         )
         try:
-            last_change, last_size = start, -1
-            while child.poll() is None:
-                if progress_path is not None and progress_path.exists():
-                    size = progress_path.stat().st_size
-                    if size != last_size:
-                        last_change, last_size = time.monotonic(), size
-                if time.monotonic() - last_change > limit_seconds:
-                    timed_out = True
-                    break
-                time.sleep(POLL_SECONDS)
+            killed_for, peak = _watch(child, start, limit_seconds, progress_path, limit_bytes)
         finally:
-            if child.poll() is None:
+            # The group, not the child alone: what the child has started must not outlive it.
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-    tail = log_path.read_bytes()[-4000:].decode(errors="replace")
-    return ChildResult(child.returncode, time.monotonic() - start, timed_out, tail)
+    return ChildResult(
+        returncode=child.returncode,
+        seconds=time.monotonic() - start,
+        output_tail=_tail(log_path),
+        killed_for=killed_for,
+        peak_bytes=peak,
+        out_of_memory=count_oom_kills() > kills_before,
+    )
+
+
+def _watch(
+    child: subprocess.Popen, start: float, limit_seconds: float, progress_path: Path | None, limit_bytes: int
+) -> tuple[str, int]:
+    """Wait for the end of the child; returns (limit that it exceeded or "", its peak memory in bytes)."""
+    last_change, last_size, next_look, peak = start, -1, start, 0
+    while child.poll() is None:
+        now = time.monotonic()
+        if progress_path is not None and progress_path.exists():
+            size = progress_path.stat().st_size
+            if size != last_size:
+                last_change, last_size = now, size
+        if now - last_change > limit_seconds:
+            return "timeout", peak
+        if now >= next_look:
+            next_look = now + MEMORY_POLL_SECONDS
+            peak = max(peak, resident_bytes(child.pid))
+            if limit_bytes and peak > limit_bytes:
+                return "memory", peak
+        time.sleep(POLL_SECONDS)
+    return "", peak
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[str]:
+    """A folder for a child's temporary files; folders left by a killed process are removed first."""
+    parent = _scratch_folder()
+    owner = f"{os.stat('/proc/self/ns/pid').st_ino}-" if os.path.exists("/proc/self/ns/pid") else ""
+    # A process number means something only within its namespace; containers may share a RAM disk.
+    for entry in Path(parent or tempfile.gettempdir()).glob(f"vosforge-child-{owner}*"):
+        found = re.fullmatch(rf"vosforge-child-{owner}(\d+)-\w+", entry.name)
+        if owner and found and not Path("/proc", found[1]).exists():
+            shutil.rmtree(entry, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"vosforge-child-{owner}{os.getpid()}-", dir=parent) as folder:
+        yield folder
 
 
 def _scratch_folder() -> str | None:
@@ -94,20 +137,7 @@ def _scratch_folder() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def explain_failure(result: ChildResult, limit_seconds: float) -> ChildFailure:
-    """Name why a child failed: time limit, out of memory, a signal, or the last line of its Python traceback."""
-    if result.timed_out:
-        return ChildFailure("timeout", f"no end after {limit_seconds:.0f} s; the process was killed")
-    if result.returncode == -signal.SIGKILL:
-        return ChildFailure("memory", "killed by the system (SIGKILL), most likely out of memory")
-    if result.returncode < 0:
-        name = signal.Signals(-result.returncode).name
-        return ChildFailure("crash", f"Blender crashed with {name}; end of output: {_last_line(result.output_tail)}")
-    if "MemoryError" in result.output_tail:
-        return ChildFailure("memory", _last_line(result.output_tail))
-    return ChildFailure("python", _last_line(result.output_tail))
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "(no output)"
+def _tail(log_path: Path, size: int = 8000) -> str:
+    with open(log_path, "rb") as log:
+        log.seek(max(0, log_path.stat().st_size - size))
+        return log.read().decode(errors="replace")

@@ -1,101 +1,35 @@
 """Render jobs: clip index -> scene -> Blender child process -> committed part -> shard -> index.
 
-Running the same job again is the resume. Only a deterministic rejection advances a clip's attempt number; a crash or a
-time limit repeats the same attempt, so that the bytes of a corpus do not depend on what went wrong on the way.
+Running the same job again is the resume.
 """
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import importlib.metadata
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..datagen.corpus import CorpusDescription, CorpusWriter
-from ..datagen.farm import FarmSettings, Outcome, run_tasks
-from ..datagen.files import atomic_write_json, read_json
-from ..datagen.records import clip_key
-from .asset_scan import scan_assets
-from .assets import AssetPool, ledger_rows
-from .checks import RejectedScene
-from .child import explain_failure, run_child
-from .randomness import ClipRandomness
-from .recipes import RecipeSettings, sample_scene
-from .worker import EXIT_REJECTED
+from ..datagen.corpus import CorpusWriter
+from ..datagen.farm import FarmSettings, NoNodeLeft, Outcome, run_tasks
+from ..datagen.store import open_store
+from .assets import ledger_rows
+from .job import JobReport, RenderJob
+from .job_clip import ClipFailed, render_clip
+from .job_probe import check_renderer
+from .poison import PoisonLedger, changed_clips, draw_changes
+
+__all__ = ["ClipFailed", "JobReport", "NoNodeLeft", "RenderJob", "render_clip", "render_corpus"]
 
 ASSET_CACHE = "journal/assets.json"
-
-
-class ClipFailed(RuntimeError):
-    """A clip that could not be made; the message says why and what happened on the way."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RenderJob:
-    """Everything a worker needs to make any clip of a corpus.
-
-    smallest_visible_share: share of the frames in which every object must cover `smallest_visible_area` pixels.
-    clip_limit_seconds: wall-clock limit of one Blender process. child_retries: repeats of one attempt after a crash.
-    """
-
-    root: Path
-    name: str
-    seed: int
-    num_clips: int
-    settings: RecipeSettings
-    assets: AssetPool
-    clips_per_shard: int = 8
-    val_every: int = 10
-    max_attempts: int = 20
-    child_retries: int = 1
-    clip_limit_seconds: float = 3600.0
-    smallest_visible_area: int = 16
-    smallest_visible_share: float = 0.2
-
-    def description(self) -> CorpusDescription:
-        """What the corpus is: equal descriptions give equal bytes on one class of CPU."""
-        parameters = _flatten(dataclasses.asdict(self.settings))
-        parameters.pop("render.threads")
-        parameters |= {
-            "assets": self.assets.fingerprint(),
-            "blender": _blender_version(),
-            "max_attempts": self.max_attempts,
-            "smallest_visible_area": self.smallest_visible_area,
-            "smallest_visible_share": self.smallest_visible_share,
-        }
-        return CorpusDescription(
-            name=self.name,
-            recipe=self.settings.name,
-            parameters=parameters,
-            seed=self.seed,
-            num_clips=self.num_clips,
-            clips_per_shard=self.clips_per_shard,
-            val_every=self.val_every,
-            code_version=importlib.metadata.version("vosforge"),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobReport:
-    """How a run ended: clips made now, clips there already, and the reasons of those that are missing."""
-
-    made: int
-    already_there: int
-    missing: dict[str, str]
-    rejections: int
-    index_path: Path
+WORTH_ANOTHER_NODE = ("crash", "memory", "gpu")
+"""Failures of a clip that may be the fault of the node on which it ran."""
 
 
 def render_corpus(
     job: RenderJob,
     farm: FarmSettings,
-    measured: dict[str, dict] | None = None,
+    measured: Mapping[str, dict] | None = None,
     on_clip: Callable[[bool], None] = lambda _is_made: None,
     on_begin: Callable[[int], None] = lambda _num_clips: None,
 ) -> JobReport:
@@ -103,134 +37,181 @@ def render_corpus(
 
     measured: model measurements to keep in the journal for the next scan. on_begin: called with the number of clips to
     make. on_clip: called with whether it was made, once a clip has ended.
-    A failing clip is recorded with its reason and does not stop the others. Raises CorpusMismatch (a ValueError) when
-    the folder holds another corpus.
+    A failing clip is recorded with its reason and does not stop the others; a finished corpus is left alone. Raises
+    ValueError, before the output is touched, for a device that is not there; CorpusMismatch (a ValueError) when the
+    folder holds another corpus; NoNodeLeft when no node can go on.
     """
+    if open_store(job.root).size("index.json") is None:
+        check_renderer(job, farm)
     writer = CorpusWriter(job.root, job.description())
     try:
-        atomic_write_json(job.root / ASSET_CACHE, measured or {})
-        waiting = [index for index in range(job.num_clips) if not writer.done(index)]
-        missing: dict[int, str] = {}
-        rejections = 0
-        tasks = [(writer.key(index), (job, index)) for index in waiting]
-        on_begin(len(waiting))
-        indices = {writer.key(index): index for index in waiting}
-        for outcome in run_tasks(render_clip, tasks, farm) if tasks else ():
-            index = indices[outcome.task_id]
-            reason = _reason_missing(outcome, writer.done(index))
-            if reason is None:
-                rejections += len(outcome.value["rejections"])
-            else:
-                missing[index] = reason
-            writer.journal(_journal_entry(outcome, reason))
-            writer.assemble_ready(frozenset(missing))
-            on_clip(reason is None)
-        writer.assemble_ready(frozenset(missing))
-        writer.write_assets(ledger_rows(job.assets, _used_assets(job.root)))
-        index_path = writer.finish(missing)
+        run = _Run(job, farm, writer)
+        if writer.is_finished() and run.is_settled():
+            on_begin(0)
+            return run.report(writer.store.local_path("index.json") or writer.store.full_name("index.json"))
+        writer.store.write_json(ASSET_CACHE, dict(measured or {}))
+        run.begin()
+        on_begin(len(run.queue))
+        for is_made in run.clips():
+            on_clip(is_made)
+        return run.finish()
     finally:
         writer.close()
-    return JobReport(
-        made=len(waiting) - len(missing),
-        already_there=job.num_clips - len(waiting),
-        missing={writer.key(index): reason for index, reason in sorted(missing.items())},
-        rejections=rejections,
-        index_path=index_path,
-    )
 
 
-def render_clip(payload: tuple[RenderJob, int]) -> dict[str, Any]:
-    """Make one clip: draw a scene, render it in a child process, draw again after a rejection.
+class ClipQueue(Sequence):
+    """The clips to hand out, in order; it grows when one must be made again. Each goes out with the poison of then."""
 
-    Returns {"key", "attempt", "rejections", "frames", "seconds", "device"}; the frames themselves are committed as a
-    part. Raises ClipFailed with the reason. A pure function of the job and the index, apart from crashes.
-    """
-    job, index = payload
-    key = clip_key(job.name, index)
-    if not (job.root / "journal/corpus.json").exists():
-        raise ClipFailed(f"{job.root} is not there on this node; all nodes must share the output folder")
-    rejections: list[str] = []
-    staging = job.root / "staging"
-    with tempfile.TemporaryDirectory(prefix=f"{key}-", dir=staging if staging.is_dir() else None) as folder:
-        for attempt in range(job.max_attempts):
-            try:
-                spec = sample_scene(
-                    ClipRandomness(seed=job.seed, index=index, attempt=attempt), job.assets, job.settings
-                )
-                answer = _render_attempt(job, key, spec.to_json(), Path(folder))
-            except RejectedScene as rejection:
-                rejections.append(f"attempt {attempt}: {rejection}")
-                continue
-            return {"key": key, "attempt": attempt, "rejections": rejections, **answer}
-    raise ClipFailed(f"all {job.max_attempts} attempts were rejected; the last: {rejections[-1]}")
+    def __init__(self, writer: CorpusWriter, ledger: PoisonLedger) -> None:
+        self._writer, self._ledger = writer, ledger
+        self._indices: list[int] = []
+        self.handed: dict[int, frozenset[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, position: int) -> tuple[str, tuple[int, tuple[str, ...]]]:
+        index = self._indices[position]
+        self.handed[index] = self._ledger.names
+        return self._writer.key(index), (index, tuple(sorted(self._ledger.names)))
+
+    def add(self, index: int) -> None:
+        """Hand out a clip (again) after all others."""
+        self._indices.append(index)
 
 
-def _render_attempt(job: RenderJob, key: str, spec: str, folder: Path) -> dict[str, Any]:
-    """Run one attempt in a child process; repeat it after a crash. Returns the child's answer."""
-    request, answer, log = folder / "request.json", folder / "answer.json", folder / "output.log"
-    checks = {"smallest_area": job.smallest_visible_area, "smallest_share": job.smallest_visible_share}
-    order = {"root": str(job.root.resolve()), "key": key, "seed": job.seed, "spec": spec, "checks": checks}
-    request.write_text(json.dumps(order))
-    for _ in range(job.child_retries + 1):
-        result = run_child(["render", str(request), str(answer)], log, job.clip_limit_seconds)
-        if result.returncode == 0:
-            return json.loads(answer.read_text())
-        if result.returncode == EXIT_REJECTED:
-            verdict = json.loads(answer.read_text())
-            raise RejectedScene(verdict["rejected"], verdict["detail"])
-    _keep_log(job.root, key, log)
-    raise explain_failure(result, job.clip_limit_seconds)
+class _Run:
+    """One run of a job: what has become of each clip so far."""
+
+    def __init__(self, job: RenderJob, farm: FarmSettings, writer: CorpusWriter) -> None:
+        self.job, self.farm, self.writer = job, farm, writer
+        self.ledger = PoisonLedger(writer.store)
+        self.queue = ClipQueue(writer, self.ledger)
+        self.made: set[int] = set()
+        self.missing: dict[int, str] = {}
+        self.last_attempts: dict[int, int] = {}
+        self.failures: Counter[int] = Counter()
+        self.rejections: Counter[str] = Counter()
+
+    def is_settled(self) -> bool:
+        """Whether the ledger asks for no clip to be made again."""
+        return not self.ledger.redo and self.ledger.names >= set(self.job.poison)
+
+    def begin(self) -> None:
+        """Take out what the poison ledger no longer allows, and queue every clip that is not there."""
+        fresh = {name: reason for name, reason in self.job.poison.items() if name not in self.ledger.names}
+        if fresh:
+            self._poison(fresh)
+        for key in sorted(self.ledger.redo):
+            index = self.writer.description.index_of(key)
+            if index is not None and self.writer.done(index):
+                self.writer.drop(index)
+        for index in self.writer.waiting():
+            self.queue.add(index)
+
+    def clips(self) -> Iterator[bool]:
+        """Make the queued clips; yields whether a clip was made, each time one has ended."""
+        if not len(self.queue):
+            return
+        for outcome in run_tasks(render_clip, self.queue, self.farm, shared=self.job):
+            index = self.writer.description.index_of(outcome.task_id)
+            snapshot = self.queue.handed.pop(index)
+            is_made = self._settle(index, outcome, snapshot)
+            if is_made is not None:
+                self.writer.assemble_ready(frozenset(self.missing))
+                yield is_made
+
+    def finish(self) -> JobReport:
+        """Write what describes the whole corpus, the index last."""
+        self.writer.assemble_ready(frozenset(self.missing))
+        used = {name for _, statistics in self.writer.clip_records() for name in statistics["assets"]}
+        rows = ledger_rows(self.job.pool(self.ledger.names), used)
+        for row in rows:
+            if row["asset"] in self.ledger.reasons:
+                row |= {"status": "quarantined", "reason": self.ledger.reasons[row["asset"]]}
+        self.writer.write_assets(rows)
+        return self.report(self.writer.finish(self.missing))
+
+    def report(self, index_path: object) -> JobReport:
+        """How it ended."""
+        return JobReport(
+            made=len(self.made),
+            already_there=self.job.num_clips - len(self.made) - len(self.missing),
+            missing={self.writer.key(index): reason for index, reason in sorted(self.missing.items())},
+            rejections=dict(self.rejections),
+            poisoned=dict(self.ledger.reasons),
+            index_path=str(index_path),
+        )
+
+    def _settle(self, index: int, outcome: Outcome, snapshot: frozenset[str]) -> bool | None:
+        """Note what became of a clip; True when it was made, False when it is missing, None when it goes out again."""
+        key, value = outcome.task_id, outcome.value or {}
+        self.last_attempts[index] = value.get("attempt", 0)
+        found = {name: reason for name, reason in value.get("poison", {}).items() if name not in snapshot}
+        if found:
+            self._again(index, f"drawn with {', '.join(found)}")
+            fresh = {name: reason for name, reason in found.items() if name not in self.ledger.names}
+            for changed in self._poison(fresh) if fresh else ():
+                self._again(changed, "drawn before an asset was poisoned")
+            return None
+        kind, reason = _failure(outcome, self.writer.done(index))
+        changed = key in self.ledger.redo and draw_changes(
+            self.job, index, self.last_attempts[index], snapshot, self.ledger.names
+        )
+        if changed:
+            if reason is None:
+                self.writer.drop(index)
+            self._again(index, "drawn before an asset was poisoned")
+            return None
+        if reason is None:
+            self.made.add(index)
+            self.rejections.update(rejected for rejected, _ in value["rejections"])
+            self.writer.journal(_entry("clip", outcome, value))
+            self.ledger.settle(key)
+            return True
+        if kind in WORTH_ANOTHER_NODE and self.failures[index] < self.job.clip_retries:
+            self.failures[index] += 1
+            self._again(index, reason)
+            return None
+        self.missing[index] = reason
+        self.writer.journal(_entry("clip failed", outcome, {"reason": reason, "kind": kind}))
+        return False
+
+    def _again(self, index: int, reason: str) -> None:
+        self.writer.journal({"event": "clip again", "key": self.writer.key(index), "reason": reason})
+        self.queue.add(index)
+
+    def _poison(self, reasons: Mapping[str, str]) -> list[int]:
+        """Enter assets into the ledger; take out the clips that this changes and return their indices."""
+        old, new = self.ledger.names, self.ledger.names | set(reasons)
+        made = changed_clips(self.job, self.writer.clip_records(), old, new)
+        doubtful = [*made, *self.queue.handed]
+        self.ledger.add(reasons, [self.writer.key(index) for index in doubtful])
+        for name, reason in reasons.items():
+            self.writer.journal({"event": "poison", "asset": name, "reason": reason})
+        for index in made:
+            self.writer.drop(index)
+            self.made.discard(index)
+        failed = [i for i in self.missing if draw_changes(self.job, i, self.last_attempts[i], old, new)]
+        for index in failed:
+            del self.missing[index]
+        return [*made, *failed]
 
 
-def _keep_log(root: Path, key: str, log: Path) -> None:
-    """Keep the output of a failed Blender process beside the journal."""
-    folder = root / "journal" / "logs"
-    with contextlib.suppress(OSError):  # the failure itself matters more than its log
-        folder.mkdir(exist_ok=True)
-        shutil.copyfile(log, folder / f"{key}.log")
-
-
-def _reason_missing(outcome: Outcome, is_done: bool) -> str | None:
+def _failure(outcome: Outcome, is_done: bool) -> tuple[str, str | None]:
+    """(class, reason) of what kept a clip from being made; the reason is None when it was made."""
     if outcome.failure is not None:
-        return outcome.failure.message
+        return outcome.failure.kind, outcome.failure.message
+    if "poison" in outcome.value:
+        return "asset", f"drawn again with what was to be passed over: {json.dumps(outcome.value['poison'])}"
+    if "failure" in outcome.value:
+        return outcome.value["failure"]["kind"], outcome.value["failure"]["message"]
     if not is_done:
-        return f"rendered on {outcome.host}, but its part is not in the output folder; nodes must share that folder"
-    return None
+        place = "its part is not in the output folder; nodes must share that folder"
+        return "python", f"rendered on {outcome.host}, but {place}"
+    return "", None
 
 
-def _journal_entry(outcome: Outcome, reason: str | None) -> dict[str, Any]:
-    entry = {"event": "clip", "key": outcome.task_id, "host": outcome.host, "wall_seconds": round(outcome.seconds, 3)}
-    if reason is not None:
-        return {**entry, "event": "clip failed", "reason": reason, "attempts": outcome.attempts}
-    return {**entry, **outcome.value}
-
-
-def _used_assets(root: Path) -> Iterator[str]:
-    for manifest in sorted((root / "shards").glob("clips-?????.json")):
-        for clip in json.loads(manifest.read_text())["clips"]:
-            yield from clip["statistics"]["assets"]
-
-
-def _blender_version() -> str:
-    """The version of bpy; another Blender renders other bytes."""
-    try:
-        return importlib.metadata.version("bpy")
-    except importlib.metadata.PackageNotFoundError:
-        return "none"
-
-
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"render": {"samples": 16}} -> {"render.samples": 16}, so that a mismatch names the one number that differs."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
-
-
-def load_assets(
-    root: Path, models: list[Path], textures: list[Path], backgrounds: list[Path]
-) -> tuple[AssetPool, dict[str, dict]]:
-    """Scan the asset folders with the measurements kept in the corpus journal; returns (pool, measurements)."""
-    cache = root / ASSET_CACHE
-    known = read_json(cache) if cache.exists() else {}
-    return scan_assets(models, textures, backgrounds, known), known
+def _entry(event: str, outcome: Outcome, values: Mapping[str, Any]) -> dict[str, Any]:
+    entry = {"event": event, "key": outcome.task_id, "host": outcome.host, "wall_seconds": round(outcome.seconds, 3)}
+    return {**entry, "attempts": outcome.attempts, "node_losses": outcome.node_losses, **values}

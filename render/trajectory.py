@@ -57,14 +57,16 @@ def draw_static_segments(
     return static
 
 
-def step_towards(rng: np.random.Generator, current: np.ndarray, target: np.ndarray, cap_deviation: float) -> np.ndarray:
+def step_towards(
+    rng: np.random.Generator, current: np.ndarray, target: np.ndarray, cap_deviation: float, symmetric: bool = True
+) -> np.ndarray:
     """Move from `current` towards `target`, each axis limited to +-|N(0, cap_deviation)|.
 
-    current, target: float (3,) in scene units. Returns float64 (3,). The cap is symmetric; the published generator
-    compares the signed displacement and so leaves negative moves uncapped.
+    current, target: float (3,) in scene units. Returns float64 (3,). The published generator compares the signed
+    displacement with the cap and so leaves negative moves uncapped: `symmetric=False`.
     """
     cap = np.abs(rng.normal(0.0, cap_deviation, size=3))
-    return current + np.clip(target - current, -cap, cap)
+    return current + np.clip(target - current, -cap if symmetric else None, cap)
 
 
 def smallest_distance(path: np.ndarray, others: list[np.ndarray]) -> float:
@@ -93,18 +95,3 @@ def look_at_poses(locations: np.ndarray, targets: np.ndarray) -> np.ndarray:
     poses[:, :3, 0], poses[:, :3, 1], poses[:, :3, 2], poses[:, :3, 3] = right, up, -forward, locations
     poses[:, 3, 3] = 1.0
     return poses
-
-
-def project_points(points: np.ndarray, poses: np.ndarray, fov_radians: float, width: int, height: int) -> np.ndarray:
-    """Project one world point a frame into the image.
-
-    points: float (F, 3); poses: camera-to-world (F, 4, 4); fov_radians: field of view of the larger image side.
-    Returns float64 (F, 3): x and y in pixels (x right, y down, origin at the top left corner) and depth in scene units.
-    """
-    in_camera = np.einsum("fji,fj->fi", poses[:, :3, :3], points - poses[:, :3, 3])
-    depth = -in_camera[:, 2]
-    focal = 0.5 * max(width, height) / np.tan(0.5 * fov_radians)
-    safe = np.where(np.abs(depth) < 1e-9, 1e-9, depth)
-    x = 0.5 * width + focal * in_camera[:, 0] / safe
-    y = 0.5 * height - focal * in_camera[:, 1] / safe
-    return np.stack([x, y, depth], axis=1)

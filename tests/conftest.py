@@ -1,5 +1,6 @@
-"""Fixtures for all tests: the real data beside the repository, and a tiny made-up corpus."""
+"""Fixtures for all tests: the real data beside the repository, a tiny made-up corpus, and an S3 server."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -8,6 +9,16 @@ import numpy as np
 import pytest
 from vosforge.datagen.corpus import CorpusDescription, CorpusWriter, commit_part
 from vosforge.datagen.images import encode_jpeg, encode_palette_png
+from vosforge.datagen.pass_table import split_pass_member
+from vosforge.datagen.passes import (
+    encode_amodal,
+    encode_coordinates,
+    encode_depth,
+    encode_flow,
+    encode_normals,
+    encode_tracks,
+    expected_pass_members,
+)
 from vosforge.datagen.records import clip_key, ids_name, image_name, metadata_name
 
 TINY_WIDTH, TINY_HEIGHT, TINY_FRAMES = 96, 64, 8
@@ -34,6 +45,32 @@ def tiny_corpus(tmp_path_factory) -> Path:
     return TinyWorld().write(tmp_path_factory.mktemp("tiny") / "corpus")
 
 
+@pytest.fixture
+def s3_server(s3_process, monkeypatch):
+    """A real HTTP server that speaks S3; `url_for("bucket", "prefix")` makes the bucket and returns its s3:// URL.
+
+    The environment of this process and of its children points to the server. Buckets last for the whole session, so
+    give each test a prefix of its own. `refuse(...)` makes requests fail; the server serves again after the test.
+    """
+    for name, value in s3_process.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    yield s3_process
+    s3_process.serve()
+
+
+@pytest.fixture(scope="session")
+def s3_process():
+    pytest.importorskip("s3fs", reason="needs the extra s3")
+    pytest.importorskip("moto.server", reason="needs moto[server], of the extra dev")
+    from moto_s3 import S3Server
+
+    server = S3Server()
+    server.start()
+    yield server
+    server.stop()
+
+
 class TinyWorld:
     """Textured discs and rectangles that move over a textured ground; clip i has 2 or 3 objects."""
 
@@ -43,6 +80,10 @@ class TinyWorld:
 
     def clip_members(self, index: int, num_frames: int = TINY_FRAMES, size: tuple[int, int] = (96, 64)) -> list:
         """Return (name, bytes) of clip `index` of the corpus "tiny", in tar order; size is (width, height)."""
+        return list(self._clip_members(index, num_frames, size))
+
+    @functools.cache  # noqa: B019 (the worlds are few, and last as long as the tests)
+    def _clip_members(self, index: int, num_frames: int, size: tuple[int, int]) -> list:
         width, height = size
         key, rng = clip_key("tiny", index), np.random.default_rng([41, index])
         ground = _texture(rng, height, width)
@@ -83,16 +124,50 @@ class TinyWorld:
         }
         return [*members, (metadata_name(key), json.dumps(metadata).encode())]
 
-    def commit(self, root: Path, index: int) -> None:
-        """Commit clip `index` as a part."""
-        commit_part(root, clip_key("tiny", index), index, self.clip_members(index), {"objects": 2 + index % 2})
+    def clip_passes(self, index: int, names, num_frames: int = TINY_FRAMES) -> dict[str, list[tuple[str, bytes]]]:
+        """Return name -> members of some passes of clip `index`, all of them made of plain ramps."""
+        return {name: list(self._clip_pass(index, name, num_frames)) for name in names}
 
-    def write(self, root: Path, order=None, **changes) -> Path:
-        """Make a whole corpus, the clips in the order given, and return its folder."""
+    @functools.cache  # noqa: B019
+    def _clip_pass(self, index: int, name: str, num_frames: int) -> list[tuple[str, bytes]]:
+        key, rng = clip_key("tiny", index), np.random.default_rng([43, index])
+        rows, columns = np.mgrid[:TINY_HEIGHT, :TINY_WIDTH].astype(np.float32)
+        ramp, valid = np.stack([columns, rows], axis=-1), columns > 10
+        object_ids = list(range(1, 3 + index % 2))
+        normals = np.dstack([columns / TINY_WIDTH, rows / TINY_HEIGHT, np.ones_like(rows)])
+
+        def encode(suffix: str, t: int) -> bytes:
+            if suffix == "depth.png":
+                return encode_depth((1 + index + t + 0.01 * rows) * valid)
+            if suffix == "normals.png":
+                return encode_normals(normals / np.linalg.norm(normals, axis=-1, keepdims=True))
+            if suffix == "amodal.png":
+                masks = [(abs(columns - 30 - 9 * number) < 12) & (rows > 2 * t) for number in object_ids]
+                return encode_amodal(np.stack(masks), object_ids)
+            if suffix == "coordinates.png":
+                return encode_coordinates(normals * 0.3, valid)
+            if suffix == "tracks.npy":
+                return encode_tracks(rng.uniform(0, 50, (4, num_frames, 4)).astype(np.float32))
+            return encode_flow((ramp - 40) * (0.1 if suffix == "flow_forward.png" else -0.1) + t, valid)
+
+        places = [(member, *split_pass_member(member)) for member in expected_pass_members(name, key, num_frames)]
+        return [(member, encode(suffix, t or 0)) for member, t, suffix in places]
+
+    def commit(self, root: Path | str, index: int, passes=()) -> None:
+        """Commit clip `index` as a part, with these passes."""
+        members = self.clip_members(index)
+        if "tracks" in passes:
+            name, content = members.pop()
+            members.append((name, json.dumps(json.loads(content) | {"tracks": {"object_id": [1, 1, 2, 2]}}).encode()))
+        statistics = {"objects": 2 + index % 2}
+        commit_part(root, clip_key("tiny", index), index, members, statistics, self.clip_passes(index, passes))
+
+    def write(self, root: Path | str, order=None, passes=(), **changes) -> Path | str:
+        """Make a whole corpus, the clips in the order given, and return its folder or URL."""
         description = self.description(**changes)
         writer = CorpusWriter(root, description)
         for index in order if order is not None else range(description.num_clips):
-            self.commit(root, index)
+            self.commit(root, index, passes)
             writer.assemble_ready()
         writer.write_assets(
             [{"asset": "disc-1", "kind": "model", "status": "used", "licence": "CC0", "source": "tests"}]

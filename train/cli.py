@@ -85,10 +85,12 @@ def execute(command: List | Show | Run) -> int:
         return 1 if isinstance(error, TrainingFailed) else 2
 
 
-def parse_data(text: str) -> tuple[Path, float]:
-    """Read `DIR` or `DIR=weight`; a folder whose own name holds an = is taken as it is when it exists."""
+def parse_data(text: str) -> tuple[Path | str, float]:
+    """Read `DIR` or `DIR=weight`, DIR a folder or a URL; an existing folder whose own name holds an = stays whole."""
+    from ..datagen.store import corpus_location
+
     if Path(text).exists() or "=" not in text:
-        return Path(text), 1.0
+        return corpus_location(text), 1.0
     folder, _, weight = text.rpartition("=")
     try:
         value = float(weight)
@@ -96,7 +98,7 @@ def parse_data(text: str) -> tuple[Path, float]:
         value = -1.0
     if not 0 < value < float("inf"):
         raise ValueError(f"--data {text}: '{weight}' is no weight; write DIR or DIR=weight with a positive number")
-    return Path(folder), value
+    return corpus_location(folder), value
 
 
 def _list() -> int:

@@ -1,11 +1,13 @@
 """What a run of a stage is asked to be, and what of it makes the run the same run."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from ..datagen.files import sha256_of_file
+from ..datagen.store import open_store
 from .stage import Stage
 
 # Fields of a stage that are code or text, not settings of a run.
@@ -16,12 +18,12 @@ _NOT_SETTINGS = {"summary", "start_from", "build", "step", "sources", "size", "n
 class RunRequest:
     """A run of a stage; None stands for the stage's own number.
 
-    data: corpus folders and their weights. The `*_every` are in steps, 0 is never. precision: of the forward pass; auto
-    is bf16 on CUDA and fp32 on the CPU.
+    data: folders or URLs of corpora and their weights. The `*_every` are in steps, 0 is never. precision: of the
+    forward pass; auto is bf16 on CUDA and fp32 on the CPU.
     """
 
     stage: Stage
-    data: tuple[tuple[Path, float], ...]
+    data: tuple[tuple[Path | str, float], ...]
     out: Path
     size: str | None = None
     init: Path | None = None
@@ -66,15 +68,16 @@ def run_identity(request: RunRequest) -> dict[str, Any]:
         if field.name not in _NOT_SETTINGS
     }
     own = {name: request.resolved(name) for name in ("size", "num_steps", "batch_size", "crop_size")}
-    data = [
-        {
-            "index_sha256": sha256_of_file(path / "index.json") if (path / "index.json").is_file() else None,
-            "weight": weight,
-        }
-        for path, weight in request.data
-    ]
+    data = [{"index_sha256": _index_sha256(place), "weight": weight} for place, weight in request.data]
     init = None if request.init is None else sha256_of_file(request.init)
     return {**stage, **own, "seed": request.seed, "init_sha256": init, "data": data}
+
+
+def _index_sha256(place: Path | str) -> str | None:
+    store = open_store(place)
+    if store.size("index.json") is None:
+        return None
+    return hashlib.sha256(store.read_bytes("index.json")).hexdigest()
 
 
 def _plain(value: Any) -> Any:

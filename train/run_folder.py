@@ -56,7 +56,7 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
                     "schema": CONFIG_SCHEMA,
                     "stage": request.stage.name,
                     "identity": identity,
-                    "data": [{"path": str(path.resolve()), "weight": weight} for path, weight in request.data],
+                    "data": [{"path": _absolute(place), "weight": weight} for place, weight in request.data],
                     "init": None if request.init is None else str(request.init.resolve()),
                     "run": run_settings,
                     "code_version": code_version(),
@@ -64,6 +64,10 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
                 },
             )
         yield
+
+
+def _absolute(place: Path | str) -> str:
+    return place if isinstance(place, str) else str(place.resolve())
 
 
 def _is_foreign(entry: Path) -> bool:

@@ -1,21 +1,24 @@
-"""Models as single Blender objects: files loaded, procedural shapes built, measured, normalised and textured."""
+"""Models as single Blender objects: files loaded, procedural shapes built, measured and normalised."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import bpy
-import cv2
 import numpy as np
 from mathutils import Matrix
 
-from ..assets import load_image
 from ..procedural.shapes import Shape, build_shape
 from ..scene import AssetReference, ObjectSpec
-from .pictures import as_blender_image
+from .materials import replace_materials
 from .session import bproc, reset_blender
 
-TEXTURE_SIDE = 512
+SOURCE_VERTEX = "source_vertex"
+"""Integer attribute of a loaded model's vertices: their place among the vertices of all parts of the file."""
+NORMALISATION = "normalisation"
+"""Custom property of a model: the 16 numbers, row by row, of the matrix from the file's world to the model's space."""
+NUM_PARTS = "num_parts"
+"""Custom property of a loaded model: how many meshes its file holds."""
 
 
 class BrokenModel(ValueError):
@@ -25,14 +28,26 @@ class BrokenModel(ValueError):
 def measure_model(path: str) -> dict:
     """Load a model once and measure it.
 
-    Returns {"faces": int, "textured": bool} or {"reason": str} when it cannot be used.
+    Returns {"faces": int, "bounds": sides of the box [x, y, z] in the file's units, "num_parts": meshes of the file,
+    "textured": bool, "rigged": bool, "animated": bool}, or {"reason": str} when it cannot be used.
     """
+    from .rigs import measure_rig  # which loads files by this module
+
     reset_blender()
     try:
         model = _load_model_file(path)
     except BrokenModel as error:
         return {"reason": str(error)}
-    return {"faces": len(model.data.polygons), "textured": _has_own_appearance(model)}
+    measured = {
+        "faces": len(model.data.polygons),
+        "bounds": [float(f"{side:.6g}") for side in np.ptp(_vertices(model), axis=0) / model[NORMALISATION][0]],
+        "num_parts": model[NUM_PARTS],
+        "textured": _has_own_appearance(model),
+    }
+    try:
+        return measured | measure_rig(path)
+    except BrokenModel:  # its surface is fine: it stays usable as a rigid model
+        return measured | {"rigged": False, "animated": False}
 
 
 def add_object(entry: ObjectSpec) -> bpy.types.Object:
@@ -43,7 +58,7 @@ def add_object(entry: ObjectSpec) -> bpy.types.Object:
     """
     model = _load_model_file(entry.model.path) if entry.model.path else _build_procedural(entry.model)
     if entry.texture is not None:
-        _replace_texture(model, entry)
+        replace_materials(model, entry)
     elif not model.data.materials:
         model.data.materials.append(bproc.material.create("plain").blender_obj)
     model.pass_index = entry.instance_id
@@ -51,55 +66,25 @@ def add_object(entry: ObjectSpec) -> bpy.types.Object:
     return model
 
 
-def _replace_texture(model: bpy.types.Object, entry: ObjectSpec) -> None:
-    """Clear the model's materials and wrap it in one texture by box projection, which needs no UV map."""
-    material = bproc.material.create(f"texture-{entry.instance_id}")
-    picture = load_image(entry.texture, TEXTURE_SIDE, TEXTURE_SIDE)
-    longest = max(picture.shape[:2])
-    if longest > 2 * TEXTURE_SIDE:
-        scale = 2 * TEXTURE_SIDE / longest
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    nodes, links = material.blender_obj.node_tree.nodes, material.blender_obj.node_tree.links
-    texture = nodes.new("ShaderNodeTexImage")
-    texture.image = as_blender_image(picture, f"texture-{entry.instance_id}")
-    texture.projection, texture.projection_blend = "BOX", 0.2
-    # Texture files are made to tile; procedural ones are not, and mirroring hides their edges.
-    texture.extension = "REPEAT" if entry.texture.path else "MIRROR"
-    coordinates, mapping = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeMapping")
-    mapping.inputs["Scale"].default_value = (entry.texture_repeats,) * 3
-    links.new(coordinates.outputs["Object"], mapping.inputs["Vector"])
-    links.new(mapping.outputs["Vector"], texture.inputs["Vector"])
-    principled = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
-    links.new(texture.outputs["Color"], principled.inputs["Base Color"])
-    principled.inputs["Roughness"].default_value = entry.roughness
-    model.data.materials.clear()
-    model.data.materials.append(material.blender_obj)
-    for polygon in model.data.polygons:
-        polygon.material_index = 0
-
-
 def _load_model_file(path: str) -> bpy.types.Object:
     """Import a model as one object: all its parts joined, at rest, centred, with a bounding box diagonal of 1.
 
     Raises BrokenModel when the file holds no usable surface.
     """
-    try:
-        imported = _import_file(path)
-    except Exception as error:  # importers of six formats raise what they like; the reason is kept
-        message = str(error).strip().replace(path, Path(path).name) or repr(error)
-        raise BrokenModel(f"cannot be loaded: {message}") from error
-    parts = [entry for entry in imported if entry.type == "MESH"]
-    if not parts:
-        raise BrokenModel("holds no mesh")
+    before = set(bpy.data.objects)
+    parts = mesh_parts(import_file(path))
     bpy.context.view_layer.update()
-    placed = []
+    placed, num_vertices = [], 0
     for part in parts:
         mesh = part.data.copy()
         mesh.transform(part.matrix_world)
         if part.matrix_world.determinant() < 0:
             mesh.flip_normals()
+        _number_vertices(mesh, num_vertices)
+        num_vertices += len(mesh.vertices)
         placed.append(mesh)
-    for entry in imported:
+    # Not the parts alone: armatures and the shapes of their bones come along without being part of the answer.
+    for entry in set(bpy.data.objects) - before:
         bpy.data.objects.remove(entry, do_unlink=True)
     joined = []
     for mesh in placed:
@@ -108,17 +93,44 @@ def _load_model_file(path: str) -> bpy.types.Object:
         joined.append(instance)
     model = _join(joined)
     _normalise(model)
+    _drop_missing_images(model)
+    model[NUM_PARTS] = len(parts)
     return model
 
 
-def _import_file(path: str) -> list[bpy.types.Object]:
-    """Import every object of a file; BlenderProc knows the formats, but `.OBJ` and `.PLY` only in lower case."""
+def import_file(path: str) -> list[bpy.types.Object]:
+    """Import a file and return its parts in a fixed order; armatures may come along without being among them.
+
+    BlenderProc knows the formats, but `.OBJ` and `.PLY` only in lower case. Raises BrokenModel, its message without
+    folders, when the file cannot be read.
+    """
     importers = {".OBJ": bpy.ops.wm.obj_import, ".PLY": bpy.ops.wm.ply_import}
-    if Path(path).suffix in importers:
+    try:
+        if Path(path).suffix not in importers:
+            return [entry.blender_obj for entry in bproc.loader.load_obj(path)]
         before = set(bpy.data.objects)
         importers[Path(path).suffix](filepath=path)
         return [entry for entry in bpy.data.objects if entry not in before]
-    return [entry.blender_obj for entry in bproc.loader.load_obj(path)]
+    except Exception as error:  # importers of six formats raise what they like; the reason is kept
+        message = str(error).strip().replace(path, Path(path).name) or repr(error)
+        raise BrokenModel(f"cannot be loaded: {message}") from error
+
+
+def mesh_parts(imported: list[bpy.types.Object]) -> list[bpy.types.Object]:
+    """The meshes of a file in the order in which they are joined. Raises BrokenModel when there is none."""
+    parts = [entry for entry in imported if entry.type == "MESH"]
+    if not parts:
+        raise BrokenModel("holds no mesh")
+    return parts
+
+
+def _number_vertices(mesh: bpy.types.Mesh, first: int) -> None:
+    """Remember where each vertex came from: joining does not keep the order of the parts."""
+    stale = mesh.attributes.get(SOURCE_VERTEX)
+    if stale is not None:
+        mesh.attributes.remove(stale)
+    numbers = mesh.attributes.new(SOURCE_VERTEX, "INT", "POINT")
+    numbers.data.foreach_set("value", np.arange(first, first + len(mesh.vertices), dtype=np.int32))
 
 
 def _join(objects: list[bpy.types.Object]) -> bpy.types.Object:
@@ -134,9 +146,7 @@ def _join(objects: list[bpy.types.Object]) -> bpy.types.Object:
 
 def _normalise(model: bpy.types.Object) -> None:
     """Centre the bounding box at the origin with diagonal 1 (ShapeNet's normalisation)."""
-    vertices = np.empty(len(model.data.vertices) * 3)
-    model.data.vertices.foreach_get("co", vertices)
-    vertices = vertices.reshape(-1, 3)
+    vertices = _vertices(model)
     if not len(model.data.polygons):
         raise BrokenModel("has no faces")
     if not np.isfinite(vertices).all():
@@ -147,8 +157,27 @@ def _normalise(model: bpy.types.Object) -> None:
     model.data.polygons.foreach_get("area", areas)
     if diagonal <= 0 or areas.sum() <= 1e-8 * diagonal**2:
         raise BrokenModel("has no surface: its faces have no area")
-    centre = Matrix.Translation(-(low + high) / 2)
-    model.data.transform(Matrix.Scale(1.0 / diagonal, 4) @ centre)
+    matrix = np.eye(4)
+    matrix[:3] = np.column_stack([np.eye(3), -(low + high) / 2]) / diagonal
+    model.data.transform(Matrix(matrix))
+    model[NORMALISATION] = matrix.ravel().tolist()
+
+
+def _vertices(model: bpy.types.Object) -> np.ndarray:
+    """The vertices of a model in its own space, float64 (V, 3)."""
+    vertices = np.empty(len(model.data.vertices) * 3)
+    model.data.vertices.foreach_get("co", vertices)
+    return vertices.reshape(-1, 3)
+
+
+def _drop_missing_images(model: bpy.types.Object) -> None:
+    """Remove images that the file names but does not bring, so that the plain colour shows instead of magenta."""
+    for material in model.data.materials:
+        if material is None or not material.use_nodes:
+            continue
+        nodes = material.node_tree.nodes
+        for node in [node for node in nodes if node.type == "TEX_IMAGE" and (not node.image or not node.image.size[0])]:
+            nodes.remove(node)
 
 
 def _has_own_appearance(model: bpy.types.Object) -> bool:

@@ -1,4 +1,4 @@
-"""Blender in this process: BlenderProc beside bpy from PyPI, an empty scene, Cycles and its device."""
+"""Blender in this process: BlenderProc beside bpy from PyPI, an empty scene, the render settings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import types
 import bpy
 
 from ..scene import RenderSettings
+from .devices import choose_device, choose_engine
 
 
 def _import_blenderproc() -> types.ModuleType:
@@ -59,9 +60,11 @@ def reset_blender() -> None:
 
 
 def configure_render(settings: RenderSettings, seed: int) -> None:
-    """Set Cycles, the denoiser, bounces, threads and colour management from plain settings."""
+    """Set the engine and its device, the denoiser, bounces, threads and colour management from plain settings.
+
+    Raises ValueError for a device that is missing, or for EEVEE without a real GPU.
+    """
     scene = bpy.context.scene
-    scene.render.engine = "CYCLES"
     scene.render.resolution_x, scene.render.resolution_y = settings.width, settings.height
     scene.render.resolution_percentage = 100
     scene.render.threads_mode, scene.render.threads = "FIXED", settings.threads
@@ -72,6 +75,7 @@ def configure_render(settings: RenderSettings, seed: int) -> None:
     scene.render.image_settings.file_format = "PNG"
     scene.render.image_settings.color_mode = "RGB"
     scene.render.image_settings.compression = 0
+    scene.eevee.taa_render_samples = settings.samples
     cycles = scene.cycles
     cycles.seed = seed
     cycles.use_animated_seed = True
@@ -93,31 +97,8 @@ def configure_render(settings: RenderSettings, seed: int) -> None:
         cycles.denoising_quality = settings.denoise_quality
         cycles.denoising_prefilter = settings.denoise_prefilter
         cycles.denoising_use_gpu = False
-    _choose_device(settings.device)
-
-
-def _choose_device(wanted: str) -> None:
-    """OptiX, then CUDA, then the CPU for `auto`; a named device that is missing is an error."""
-    scene = bpy.context.scene
-    scene.cycles.device = "CPU"
-    if wanted == "cpu":
-        return
-    preferences = bpy.context.preferences.addons["cycles"].preferences
-    for api in ("OPTIX", "CUDA") if wanted == "auto" else (wanted.upper(),):
-        try:
-            preferences.compute_device_type = api
-        except TypeError:
-            continue
-        preferences.get_devices_for_type(api)
-        matching = [device for device in preferences.devices if device.type == api]
-        if matching:
-            for device in preferences.devices:
-                device.use = device in matching
-            scene.cycles.device = "GPU"
-            return
-    preferences.compute_device_type = "NONE"
-    if wanted != "auto":
-        raise ValueError(f"device {wanted!r}: Cycles finds no such device here; use --device cpu or auto")
+    choose_engine(settings.engine)
+    choose_device(settings.device)
 
 
 def blender_version() -> str:

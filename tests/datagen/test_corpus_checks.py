@@ -182,7 +182,7 @@ def test_the_card_tells_counts_shards_licences_and_shows_the_sheet(tiny_corpus):
 
 def test_the_asset_ledger_refuses_unknown_columns_and_states():
     row = {"asset": "a, b", "kind": "model", "status": "quarantined", "reason": "no faces"}
-    assert assets_csv([row]).splitlines()[1] == '"a, b",model,quarantined,no faces,,,'
+    assert assets_csv([row]).splitlines()[1] == '"a, b",model,quarantined,,no faces,,,'
     with pytest.raises(ValueError, match="'license'"):
         assets_csv([{"license": "CC0", "status": "used"}])
     with pytest.raises(ValueError, match="'fine'"):

@@ -16,6 +16,8 @@ def test_every_frame_is_the_one_that_was_written(tiny_corpus, tiny_world):
             rgb, ids = corpus.read_frame(clip.key, t)
             assert np.array_equal(rgb, decode_jpeg(members[f"{clip.key}.{t:05d}.jpg"]))
             assert np.array_equal(ids, decode_ids(members[f"{clip.key}.{t:05d}.png"]))
+            assert corpus.read_jpeg(clip.key, t) == members[f"{clip.key}.{t:05d}.jpg"]
+            assert corpus.read_ids_png(clip.key, t) == members[f"{clip.key}.{t:05d}.png"]
             assert np.array_equal(corpus.read_rgb(clip.key, t), rgb)
             assert np.array_equal(corpus.read_ids(clip.key, t), ids)
         assert corpus.metadata(clip.key) == json.loads(members[f"{clip.key}.json"])
@@ -110,7 +112,7 @@ def test_a_forked_or_pickled_reader_opens_its_own_files(tiny_corpus):
 
 
 def test_few_files_stay_open(tiny_corpus, monkeypatch):
-    monkeypatch.setattr("vosforge.datagen.reader.MAX_OPEN_SHARDS", 1)
+    monkeypatch.setattr("vosforge.datagen.shard_bytes.MAX_OPEN_SHARDS", 1)
     corpus = Corpus.open(tiny_corpus)
     before = len(os.listdir("/proc/self/fd"))
     for clip in corpus.clips:

@@ -11,7 +11,8 @@ from vosforge.datagen.verify import verify
 
 
 def shard_hashes(root) -> list:
-    return [shard["sha256"] for shard in json.loads((root / "index.json").read_text())["shards"]]
+    shards = json.loads((root / "index.json").read_text())["shards"]
+    return [record["sha256"] for shard in shards for record in (shard, *shard.get("passes", {}).values())]
 
 
 def files_below(root) -> set:
@@ -207,12 +208,13 @@ class Runs:
     def __init__(self, tiny_world) -> None:
         self.description = tiny_world.description(num_clips=3)
         self.members = {index: tiny_world.clip_members(index, num_frames=3) for index in range(3)}
+        self.passes = {index: tiny_world.clip_passes(index, ("depth",), num_frames=3) for index in range(3)}
 
     def run(self, root, failing=()) -> None:
         writer = CorpusWriter(root, self.description)
         for index in (1, 2, 0):
             if not writer.done(index) and index not in failing:
-                commit_part(root, writer.key(index), index, self.members[index], {"attempts": 1})
+                commit_part(root, writer.key(index), index, self.members[index], {"attempts": 1}, self.passes[index])
             writer.assemble_ready()
         writer.finish(dict.fromkeys(failing, "crashed"))
 

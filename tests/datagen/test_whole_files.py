@@ -5,6 +5,7 @@ import tarfile
 import pytest
 from vosforge.datagen.files import atomic_write, read_json, sha256_of_file, write_whole
 from vosforge.datagen.shards import DamagedFile, concatenate_tars, read_members, write_hashed_tar
+from vosforge.datagen.store import open_store
 
 MEMBERS = [("a.00000.jpg", b"x" * 700), ("a.00000.png", b""), ("a.json", b"{}")]
 
@@ -25,7 +26,7 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"No space left on device.*clip\.tar") as caught:
-        write_hashed_tar(tmp_path / "clip.tar", MEMBERS)
+        write_hashed_tar(open_store(tmp_path), "clip.tar", MEMBERS)
     assert caught.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
 
@@ -43,7 +44,7 @@ def test_broken_json_names_the_file(tmp_path):
 
 def test_a_tar_is_plain_and_says_where_its_data_lies(tmp_path):
     path = tmp_path / "clip.tar"
-    placed, _ = write_hashed_tar(path, MEMBERS)
+    placed, _ = write_hashed_tar(open_store(tmp_path), "clip.tar", MEMBERS)
     content = path.read_bytes()
     assert [content[m.offset : m.offset + m.size] for m in placed] == [content for _, content in MEMBERS]
     with tarfile.open(path) as archive:
@@ -54,37 +55,37 @@ def test_a_tar_is_plain_and_says_where_its_data_lies(tmp_path):
 
 
 def test_the_same_members_give_the_same_bytes(tmp_path):
-    _, first = write_hashed_tar(tmp_path / "a.tar", MEMBERS)
+    _, first = write_hashed_tar(open_store(tmp_path), "a.tar", MEMBERS)
     os.utime(tmp_path / "a.tar", (1, 1))
-    _, second = write_hashed_tar(tmp_path / "b.tar", iter(MEMBERS))
+    _, second = write_hashed_tar(open_store(tmp_path), "b.tar", iter(MEMBERS))
     assert first["sha256"] == second["sha256"] == sha256_of_file(tmp_path / "b.tar")
 
 
 def part(folder, name: str, members) -> tuple:
-    placed, record = write_hashed_tar(folder / f"{name}.tar", members)
-    return folder / f"{name}.tar", record | {"key": name, "offset": 0, "members": [list(m) for m in placed]}
+    placed, record = write_hashed_tar(open_store(folder), f"{name}.tar", members)
+    return f"{name}.tar", record | {"key": name, "offset": 0, "members": [list(m) for m in placed]}
 
 
 def test_joined_tars_equal_one_tar_of_all_members(tmp_path):
     other = [("b.00000.jpg", b"y" * 512), ("b.json", b"[1]")]
     parts = [part(tmp_path, "a", MEMBERS), part(tmp_path, "b", other)]
-    manifest = concatenate_tars(tmp_path / "both.tar", parts)
-    placed, record = write_hashed_tar(tmp_path / "expected.tar", MEMBERS + other)
+    manifest = concatenate_tars(open_store(tmp_path), "both.tar", parts)
+    placed, record = write_hashed_tar(open_store(tmp_path), "expected.tar", MEMBERS + other)
     assert manifest["sha256"] == record["sha256"] and manifest["bytes"] == record["bytes"]
     assert [m for clip in manifest["clips"] for m in clip["members"]] == [list(m) for m in placed]
 
 
 def test_a_part_that_changed_is_named_and_no_shard_appears(tmp_path):
-    path, record = part(tmp_path, "a", MEMBERS)
-    content = bytearray(path.read_bytes())
+    name, record = part(tmp_path, "a", MEMBERS)
+    content = bytearray((tmp_path / name).read_bytes())
     content[600] ^= 1
-    path.write_bytes(content)
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(DamagedFile, match=r"a\.tar changed"):
-        concatenate_tars(tmp_path / "shard.tar", [(path, record)])
+        concatenate_tars(open_store(tmp_path), "shard.tar", [(name, record)])
     assert not (tmp_path / "shard.tar").exists()
 
 
 def test_a_name_that_does_not_fit_the_header_is_refused(tmp_path):
     with pytest.raises(ValueError, match="100 bytes"):
-        write_hashed_tar(tmp_path / "a.tar", [("k" * 101, b"")])
+        write_hashed_tar(open_store(tmp_path), "a.tar", [("k" * 101, b"")])
     assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
 
 from vosforge.datagen.images import decode_ids, decode_jpeg
+from vosforge.render.camera_path import project_points
 from vosforge.render.child import run_child
 from vosforge.render.scene import (
     AssetReference,
@@ -124,13 +125,11 @@ def test_the_near_cube_hides_the_far_one_and_moves_right(cubes):
 
 
 def test_silhouette_of_a_cube_is_where_the_camera_projects_it(cubes):
-    from vosforge.render.trajectory import project_points
-
     _, _, metadata, _ = cubes
-    pose = np.array(metadata["camera"]["poses"])[:1]
+    pose, intrinsics = (np.array(metadata["camera"][name])[0] for name in ("poses", "intrinsics"))
     side = 1.8 / np.sqrt(3) / 2
     corners = np.array([[-1.0 + x * side, y * side, z * side] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
-    seen = np.array([project_points(corner[None], pose, 0.8, WIDTH, HEIGHT)[0, :2] for corner in corners])
+    seen = project_points(corners, pose, intrinsics)[:, :2]
     x0, y0, x1, y1 = metadata["objects"][0]["box"][0]
     np.testing.assert_allclose([x0, y0], seen.min(axis=0), atol=1.0)
     np.testing.assert_allclose([x1, y1], seen.max(axis=0), atol=1.0)

@@ -1,6 +1,7 @@
 """Scenes hold the BL30K numbers, keep their clearance, and are pure functions of their seed."""
 
 import dataclasses
+import hashlib
 import subprocess
 import sys
 
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 from vosforge.render.assets import Asset, AssetPool
 from vosforge.render.checks import RejectedScene
+from vosforge.render.features import Feature
 from vosforge.render.randomness import ClipRandomness
-from vosforge.render.recipes import BL30K, TINY, draw_object_path, frustum_half_size, recipe_named, sample_scene
+from vosforge.render.recipes import BL30K, BL30K_PLUS, TINY, RecipeSettings, recipe_named, sample_scene
+from vosforge.render.sampling_paths import draw_object_path, frustum_half_size
 from vosforge.render.scene import SceneSpec
 from vosforge.render.trajectory import evaluate_path, look_at_poses
 
@@ -34,8 +37,37 @@ def many_scenes():
     return scenes(150)
 
 
-def test_bl30k_has_the_published_size():
-    assert (BL30K.num_frames, BL30K.render.width, BL30K.render.height) == (160, 768, 512)
+PUBLISHED = {
+    "num_frames": 160,
+    "objects": (3, 5),
+    "degree": 4,
+    "object_scale": (1.25, 3.0),
+    "object_scale_change": (0.8**0.25, 1.25**0.25),
+    "object_speed_units_per_frame": 0.03,
+    "object_speed_radians_per_frame": 0.02,
+    "object_depth": (-2.0, 5.0),
+    "static_enter_probability": 0.10,
+    "static_stay_probability": 0.35,
+    "clearance_units": 0.75,
+    "clearance_retries": 50,
+    "camera_speed_units_per_frame": 0.10,
+    "look_at_speed_units_per_frame": 0.10,
+    "camera_box": ((-0.3, 0.3), (-6.0, -5.0), (-0.3, 0.3)),
+    "look_at_box": ((-0.5, 0.5), (3.0, 4.0), (-0.5, 0.5)),
+    "fov_radians": (0.7, 0.8),
+    "lights": (1, 3),
+    "light_energy_watts": (1000, 15000),
+    "light_radius": 11.0,
+    "background_depth": 12.0,
+    "background_emission": (0.1, 1.0),
+    "world_colour": (0.535, 0.633, 0.608),
+    "replace_textured_probability": 0.5,
+}
+
+
+def test_bl30k_holds_the_published_numbers():
+    assert {name: getattr(BL30K, name) for name in PUBLISHED} == PUBLISHED
+    assert (BL30K.render.width, BL30K.render.height) == (768, 512)
     assert [round(frustum_half_size(y, BL30K), 4) for y in (-2, 0, 2, 5)] == [1.05, 1.575, 2.10, 2.8875]
 
 
@@ -89,7 +121,7 @@ def test_speed_does_not_depend_on_the_length_of_a_clip():
     def mean_speed(num_frames):
         rng = np.random.default_rng(5)
         settings = dataclasses.replace(BL30K, num_frames=num_frames)
-        paths = [evaluate_path(draw_object_path(rng, settings)[0], num_frames) for _ in range(400)]
+        paths = [draw_object_path(rng, settings).centres(num_frames) for _ in range(400)]
         return np.mean([np.linalg.norm(np.diff(path, axis=0), axis=1).mean() for path in paths])
 
     assert mean_speed(160) == pytest.approx(0.038, rel=0.15), "symmetric caps: 0.038 units a frame"
@@ -164,8 +196,52 @@ def test_models_without_textures_are_always_textured_anew():
 
 
 def test_an_unknown_recipe_is_named():
-    with pytest.raises(ValueError, match="'bl31k' is unknown; choose one of: bl30k, tiny"):
+    with pytest.raises(ValueError, match="'bl31k' is unknown; choose one of: bl30k, bl30k-plus, tiny"):
         recipe_named("bl31k")
+
+
+def test_a_number_that_cannot_be_is_named():
+    with pytest.raises(ValueError, match=r"pan_probability 1.5: must be from 0 to 1"):
+        dataclasses.replace(BL30K, pan_probability=1.5)
+    with pytest.raises(ValueError, match=r"fov_radians \(0.9, 0.7\): the first number must not be larger"):
+        dataclasses.replace(BL30K, fov_radians=(0.9, 0.7))
+    with pytest.raises(ValueError, match=r"objects \(3, 16\): a clip holds 1 to 15 objects"):
+        dataclasses.replace(BL30K, objects=(3, 16))
+
+
+def test_bl30k_has_no_feature_of_the_larger_recipe():
+    names = [f"{feature.name.lower()}_probability" for feature in Feature]
+    assert {entry.name for entry in dataclasses.fields(RecipeSettings)} >= set(names)
+    assert all(getattr(BL30K, name) == 0.0 for name in names)
+    assert all(0.0 < getattr(BL30K_PLUS, name) < 1.0 for name in names)
+
+
+def test_models_are_dealt_by_the_clips_place_within_its_split():
+    files = (
+        Asset(name=f"m{i}", kind="model", path=f"/{i}.obj", sha256=hashlib.sha256(bytes([i])).hexdigest())
+        for i in range(80)
+    )
+    pool = AssetPool(assets=tuple(files), val_share=0.4)
+    shown = {"train": [], "val": []}
+    for index in range(10):
+        rng = ClipRandomness.of_clip(seed=2, index=index, val_every=4)
+        shown[rng.split] += [entry.model.name for entry in sample_scene(rng, pool, TINY).objects]
+    assert all(len(set(names)) == len(names) > 0 for names in shown.values()), "no model twice before all were shown"
+    assert not set(shown["train"]) & set(shown["val"])
+
+
+def test_the_split_of_a_clip_is_the_corpus_split():
+    from vosforge.datagen.description import CorpusDescription
+
+    for val_every in (0, 1, 3):
+        corpus = CorpusDescription(
+            name="c", recipe="tiny", parameters={}, seed=0, num_clips=9, clips_per_shard=2, val_every=val_every
+        )
+        clips = [ClipRandomness.of_clip(seed=0, index=index, val_every=val_every) for index in range(9)]
+        assert [clip.split for clip in clips] == [corpus.split(index) for index in range(9)]
+        for split in ("train", "val"):
+            places = [clip.place for clip in clips if clip.split == split]
+            assert places == list(range(len(places)))
 
 
 def test_importing_the_sampler_needs_no_blender():

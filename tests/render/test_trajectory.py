@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from vosforge.render.camera_path import View
 from vosforge.render.trajectory import (
     draw_static_segments,
     evaluate_path,
     look_at_poses,
-    project_points,
     smallest_distance,
     step_towards,
 )
@@ -43,6 +43,13 @@ def test_steps_are_capped_the_same_in_both_directions():
     assert -steps[-1.0].mean() == pytest.approx(expected, rel=0.03)
 
 
+def test_the_published_cap_holds_in_the_positive_direction_only():
+    rng = np.random.default_rng(4)
+    steps = [step_towards(rng, np.zeros(3), np.array([9.0, -9.0, -9.0]), 1.2, symmetric=False) for _ in range(300)]
+    assert np.max(steps, axis=0)[0] < 9.0
+    assert (np.array(steps)[:, 1:] == -9.0).all()
+
+
 def test_a_step_never_passes_its_target():
     rng = np.random.default_rng(2)
     target = np.array([0.1, -0.1, 0.0])
@@ -67,11 +74,13 @@ def test_clearance_sees_an_approach_that_a_coarse_search_misses():
 def test_camera_looks_at_its_target():
     locations, target = np.array([[0.2, -6.0, 0.1], [0.0, -5.0, 0.3]]), np.array([[0.1, 3.5, -0.2], [0.5, 4.0, 0.0]])
     poses = look_at_poses(locations, target)
-    x, y, depth = project_points(target, poses, 0.75, 384, 256).T
+    focal_lengths = np.full(2, 192.0 / np.tan(0.375))
+    view = View(poses=poses, focal_lengths=focal_lengths, width=384, height=256)
+    x, y, depth = view.project(target).T
     np.testing.assert_allclose(x, 192.0, atol=1e-9)
     np.testing.assert_allclose(y, 128.0, atol=1e-9)
     np.testing.assert_allclose(depth, np.linalg.norm(target - locations, axis=1))
-    above = project_points(target + [0, 0, 0.5], poses, 0.75, 384, 256)
+    above = view.project(target + [0, 0, 0.5])
     assert (above[:, 1] < 128).all(), "world z up is up in the image"
     rotations = poses[:, :3, :3]
     np.testing.assert_allclose(np.linalg.det(rotations), 1.0)

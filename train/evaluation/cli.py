@@ -21,8 +21,8 @@ class Davis:
     Finished sequences are kept: the same command goes on where it stopped.
     """
 
-    root: Path
-    """DAVIS tree (2016 or 2017) or a corpus folder with index.json."""
+    root: str
+    """DAVIS tree (2016 or 2017), or the folder or URL of a corpus."""
     out: Path
     """Folder for masks, scores, results.json, CSVs and pictures."""
     checkpoint: UseAppendAction[tuple[str, ...]] = ()
@@ -53,6 +53,7 @@ class Davis:
     """Draw this many sequences."""
 
     def run(self) -> None:
+        from ...datagen.store import corpus_location
         from .davis import DavisSettings, evaluate_davis
         from .methods import InferenceSettings
 
@@ -63,7 +64,7 @@ class Davis:
             device=self.device,
         )
         settings = DavisSettings(
-            root=self.root,
+            root=corpus_location(self.root),
             out=self.out,
             checkpoints=self.checkpoint,
             untrained=self.untrained,
@@ -83,8 +84,8 @@ class Davis:
 class Masks:
     """Score a folder of palette PNGs written by any program: RESULTS/<sequence>/00000.png."""
 
-    root: Path
-    """DAVIS tree (2016 or 2017) or a corpus folder with index.json."""
+    root: str
+    """DAVIS tree (2016 or 2017), or the folder or URL of a corpus."""
     results: Path
     """Folder with one folder of PNGs for every sequence."""
     json: Path | None = None
@@ -97,9 +98,10 @@ class Masks:
     """Score the first and the last frame too, which the benchmark skips."""
 
     def run(self) -> None:
+        from ...datagen.store import corpus_location
         from .masks import MasksSettings, evaluate_masks
 
-        evaluate_masks(MasksSettings(**vars(self)), _console())
+        evaluate_masks(MasksSettings(**{**vars(self), "root": corpus_location(self.root)}), _console())
 
 
 def _console():

@@ -14,7 +14,7 @@ from .errors import EvaluationError
 from .sequences import AnnotatedSequence, SequenceSet, listed
 
 
-def open_corpus(root: Path, split: str) -> SequenceSet:
+def open_corpus(root: Path | str, split: str) -> SequenceSet:
     """Open the clips of a split ("train", "val" or "all") that show an object in their first frame.
 
     Raises EvaluationError for a damaged corpus, a split without clips and a clip with frames that have no ids.

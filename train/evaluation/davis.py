@@ -27,7 +27,7 @@ RESULTS_SCHEMA = 1
 class DavisSettings:
     """What to score, on what, and where the results go; fields as the command's flags."""
 
-    root: Path
+    root: Path | str
     out: Path
     checkpoints: tuple[str, ...] = ()
     untrained: bool = False

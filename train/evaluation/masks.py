@@ -23,7 +23,7 @@ from .sequences import AnnotatedSequence, open_sequences
 class MasksSettings:
     """Which truth, which results; fields as the command's flags."""
 
-    root: Path
+    root: Path | str
     results: Path
     json: Path | None = None
     split: str = "val"

@@ -48,20 +48,24 @@ class SequenceSet:
     first frame, so that nothing can be followed (in a DAVIS tree that is an error).
     """
 
-    root: Path
+    root: Path | str
     kind: str
     split: str
     sequences: tuple[AnnotatedSequence, ...]
     left_out: tuple[str, ...] = ()
 
 
-def open_sequences(root: Path, split: str = "val", year: str | None = None) -> SequenceSet:
-    """Open a DAVIS tree or a corpus folder and check that every frame of the split has its annotation.
+def open_sequences(root: Path | str, split: str = "val", year: str | None = None) -> SequenceSet:
+    """Open a DAVIS tree or a corpus (folder or URL) and check that every frame of the split has its annotation.
 
     A grey 0/255 annotation is one object (id 1), as in DAVIS 2016; a palette annotation holds ids and 255 is void.
     `year` chooses between two lists in one tree ("2016" merges palette ids into one object); without it, the newer.
     A DAVIS tree without ImageSets has one split, all its folders. Raises EvaluationError that names what is missing.
     """
+    if "://" in str(root):
+        from .corpus_sequences import open_corpus
+
+        return open_corpus(root, split)
     root = Path(root)
     if not root.is_dir():
         raise EvaluationError(f"{root} is {'not a folder' if root.exists() else 'missing'}; {_EXPECTED}")

@@ -143,6 +143,7 @@ def test_normals_are_those_of_the_shape_and_not_of_a_bump_map(cube_file):
     nodes, links = material.node_tree.nodes, material.node_tree.links
     noise, bump = nodes.new("ShaderNodeTexNoise"), nodes.new("ShaderNodeBump")
     noise.inputs["Scale"].default_value = 40.0
+    bump.inputs["Distance"].default_value = 0.5
     links.new(noise.outputs["Fac"], bump.inputs["Height"])
     principled = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
     links.new(bump.outputs["Normal"], principled.inputs["Normal"])

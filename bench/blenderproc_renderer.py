@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from scenes import benchmark_scenes, keep_stdout_to_ourselves, psnr
-from vosforge.datagen.images import decode_jpeg, encode_jpeg, encode_palette_png
+from vosforge.datagen.imaging.images import decode_jpeg, encode_jpeg, encode_palette_png
 from vosforge.render.recipes import BL30K
 from vosforge.render.scene import RenderSettings, SceneSpec
 
@@ -77,7 +77,7 @@ def _render_with_blenderproc(spec: SceneSpec, num_frames: int) -> Side:
     """Let BlenderProc render frames 1 to `num_frames`; frame 0 is left out, as it warms up the other side."""
     import bpy
     from vosforge.render.blender.frames import build_scene
-    from vosforge.render.blender.session import bproc  # lets BlenderProc load beside bpy, so it comes first
+    from vosforge.render.blender.session import bproc
 
     from blenderproc.python.renderer import RendererUtility  # isort: skip
 

@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ray
-from vosforge.datagen.corpus import CorpusWriter
-from vosforge.datagen.farm import FarmSettings, run_tasks
-from vosforge.render.assets import AssetPool
-from vosforge.render.jobs import RenderJob, render_clip
+from vosforge.datagen.corpus.writer import CorpusWriter
+from vosforge.datagen.farm.farm import FarmSettings, run_tasks
+from vosforge.render.assets.pool import AssetPool
+from vosforge.render.jobs.corpus import RenderJob, render_clip
 from vosforge.render.recipes import BL30K
 
 

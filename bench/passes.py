@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from scenes import benchmark_scenes, keep_stdout_to_ourselves
-from vosforge.datagen.images import encode_jpeg
+from vosforge.datagen.imaging.images import encode_jpeg
 from vosforge.render.recipes import BL30K
 from vosforge.render.scene import SceneSpec
 

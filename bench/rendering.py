@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from scenes import NUM_SCENES, benchmark_scenes, keep_stdout_to_ourselves, psnr
-from vosforge.datagen.images import decode_jpeg, encode_jpeg, encode_palette_png
+from vosforge.datagen.imaging.images import decode_jpeg, encode_jpeg, encode_palette_png
 from vosforge.render.recipes import BL30K
 from vosforge.render.scene import RenderSettings, SceneSpec
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from vosforge.render.assets import Asset, AssetPool
+from vosforge.render.assets.pool import Asset, AssetPool
 from vosforge.render.checks import RejectedScene
 from vosforge.render.randomness import ClipRandomness
 from vosforge.render.recipes import BL30K, sample_scene

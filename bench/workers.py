@@ -19,10 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from vosforge.datagen.corpus import CorpusWriter
-from vosforge.datagen.farm import FarmSettings, run_tasks
-from vosforge.render.assets import AssetPool
-from vosforge.render.jobs import RenderJob, render_clip
+from vosforge.datagen.corpus.writer import CorpusWriter
+from vosforge.datagen.farm.farm import FarmSettings, run_tasks
+from vosforge.render.assets.pool import AssetPool
+from vosforge.render.jobs.corpus import RenderJob, render_clip
 from vosforge.render.recipes import BL30K
 
 MEBIBYTE = 1 << 20

@@ -46,8 +46,8 @@ def run_verify(command: Verify) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from .reader import Corpus
-    from .verify import verify
+    from .corpus.reader import Corpus
+    from .verify.corpus import verify
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -68,10 +68,10 @@ def run_verify(command: Verify) -> int:
 
 def run_preview(command: Preview) -> int:
     """Write the picture or video and return the exit code."""
-    from .files import atomic_write
-    from .images import encode_jpeg, encode_png
-    from .preview import contact_sheet, overlay_video
-    from .reader import Corpus
+    from .corpus.reader import Corpus
+    from .imaging.images import encode_jpeg, encode_png
+    from .imaging.preview import contact_sheet, overlay_video
+    from .storage.files import atomic_write
 
     endings = (".jpg", ".jpeg", ".png", ".mp4")
     if command.out.suffix not in endings:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..datagen.images import decode_ids, encode_jpeg
-from ..datagen.records import ids_name, image_name, metadata_name
-from . import truth_checks
+from ..datagen.corpus.records import ids_name, image_name, metadata_name
+from ..datagen.imaging.images import decode_ids, encode_jpeg
 from .checks import check_counts, check_frame, check_visibility
-from .clip_truth import ClipTruth, MaskLog, TrackLog
 from .scene import SceneSpec
-from .tracks import POINTS_PER_OBJECT
+from .truth import checks as truth_checks
+from .truth.clip import ClipTruth, MaskLog, TrackLog
+from .truth.tracks import POINTS_PER_OBJECT
 
 MASK_WINDOW_SHARE = 8
 """The window in which a mask is compared with a finer render has this share of the image along each side, so that the

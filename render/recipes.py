@@ -11,8 +11,8 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from .features import MOST_OBJECTS
-from .sampling import sample_scene
+from .sampling.clip import sample_scene
+from .sampling.features import MOST_OBJECTS
 from .scene import RenderSettings
 
 __all__ = ["BL30K", "BL30K_PLUS", "RECIPES", "TINY", "RecipeSettings", "recipe_named", "sample_scene"]

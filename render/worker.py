@@ -16,10 +16,10 @@ import time
 import traceback
 from pathlib import Path
 
-from ..datagen.corpus import commit_part
+from ..datagen.corpus.writer import commit_part
 from .checks import RejectedScene
-from .child import die_with_parent
 from .clip_members import render_members
+from .process.child import die_with_parent
 from .scene import SceneSpec
 
 EXIT_REJECTED = 3
@@ -29,7 +29,7 @@ _GPU_WORDS = ("cuda", "optix", "gpu", "device")
 
 def scan(request: Path, answers: Path) -> int:
     """Measure each model of a JSON list; one JSON line an answer, flushed, so that a crash costs one file."""
-    from .blender.models import measure_model  # before the answer file: its absence means that Blender did not start
+    from .blender.models import measure_model
 
     with open(answers, "w") as output:
         for path in json.loads(request.read_text()):

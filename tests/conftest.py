@@ -7,10 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from vosforge.datagen.corpus import CorpusDescription, CorpusWriter, commit_part
-from vosforge.datagen.images import encode_jpeg, encode_palette_png
-from vosforge.datagen.pass_table import split_pass_member
-from vosforge.datagen.passes import (
+from vosforge.datagen.corpus.records import clip_key, ids_name, image_name, metadata_name
+from vosforge.datagen.corpus.writer import CorpusDescription, CorpusWriter, commit_part
+from vosforge.datagen.imaging.images import encode_jpeg, encode_palette_png
+from vosforge.datagen.imaging.pass_table import split_pass_member
+from vosforge.datagen.imaging.passes import (
     encode_amodal,
     encode_coordinates,
     encode_depth,
@@ -19,7 +20,6 @@ from vosforge.datagen.passes import (
     encode_tracks,
     expected_pass_members,
 )
-from vosforge.datagen.records import clip_key, ids_name, image_name, metadata_name
 
 TINY_WIDTH, TINY_HEIGHT, TINY_FRAMES = 96, 64, 8
 

@@ -19,8 +19,10 @@ FORBIDDEN = {
     "train": (*BLENDER, "vosforge.render"),
 }
 ONLY_IN = {
-    "ray": ("datagen/farm.py",),
-    "webdataset": ("datagen/stream.py",),
+    "ray": ("datagen/farm/farm.py",),
+    "webdataset": ("datagen/corpus/stream.py",),
+    "fsspec": ("datagen/storage/store.py",),
+    "s3fs": ("datagen/storage/store.py",),
     **dict.fromkeys(BLENDER, ("render/blender/",)),
 }
 
@@ -106,7 +108,9 @@ def test_the_tree_in_the_readme_is_the_tree_on_disk():
     assert named == there
 
 
-@pytest.mark.parametrize("module", ["vosforge.datagen.reader", "vosforge.datagen.samples", "vosforge.render.recipes"])
+@pytest.mark.parametrize(
+    "module", ["vosforge.datagen.corpus.reader", "vosforge.datagen.samples.triplets", "vosforge.render.recipes"]
+)
 def test_core_modules_import_without_any_extra(module):
     code = (
         "import sys\n"

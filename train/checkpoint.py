@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..datagen.files import write_whole
+from ..datagen.storage.files import write_whole
 from ..models.propagation import PropagationNetwork, PropagationSize
 from ..models.weights import is_torchvision_resnet, load_imagenet
 

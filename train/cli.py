@@ -87,7 +87,7 @@ def execute(command: List | Show | Run) -> int:
 
 def parse_data(text: str) -> tuple[Path | str, float]:
     """Read `DIR` or `DIR=weight`, DIR a folder or a URL; an existing folder whose own name holds an = stays whole."""
-    from ..datagen.store import corpus_location
+    from ..datagen.storage.store import corpus_location
 
     if Path(text).exists() or "=" not in text:
         return corpus_location(text), 1.0

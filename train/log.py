@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..datagen.files import atomic_write
-from ..datagen.images import overlay
+from ..datagen.imaging.images import overlay
+from ..datagen.storage.files import atomic_write
 
 
 class MetricWindow:

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from ..datagen.files import sha256_of_file
-from ..datagen.store import open_store
+from ..datagen.storage.files import sha256_of_file
+from ..datagen.storage.store import open_store
 from .stage import Stage
 
 # Fields of a stage that are code or text, not settings of a run.

@@ -94,9 +94,9 @@ def run(
 
 
 def _corpus_batches(request: RunRequest) -> tuple[BatchSource, Callable[[], Iterable[Batch]] | None]:
-    from ..datagen.loader import make_loader, usable_keys
-    from ..datagen.reader import Corpus
-    from ..datagen.samples import TripletSettings
+    from ..datagen.corpus.reader import Corpus
+    from ..datagen.samples.loader import make_loader, usable_keys
+    from ..datagen.samples.triplets import TripletSettings
 
     stage, num_steps = request.stage, request.resolved("num_steps")
     if not request.data:

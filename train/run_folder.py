@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ..datagen.files import atomic_write_json, is_temporary, read_json, remove_files
+from ..datagen.storage.files import atomic_write_json, is_temporary, read_json, remove_files
 from .request import RunRequest, run_identity
 
 CONFIG_SCHEMA = 1

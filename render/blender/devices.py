@@ -82,7 +82,7 @@ def probe_frame(device: str) -> dict:
     Returns {"sha256": of its pixels, "seconds": wall-clock of the render, "device": what rendered it}. Raises
     ValueError for a device that is missing.
     """
-    from .session import configure_render, device_in_use, reset_blender  # which itself chooses devices from here
+    from .session import configure_render, device_in_use, reset_blender
 
     reset_blender()
     settings = RenderSettings(

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..camera_path import camera_intrinsics, camera_poses
 from ..scene import SceneSpec
-from ..surface import ClipGeometry
+from ..truth.surface import ClipGeometry
 from .lens import add_lens
 from .models import add_object
 from .motion import SceneMotion, build_motion

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..asset_pictures import load_image
+from ..assets.pictures import load_image
 from ..scene import AssetReference, ObjectSpec
 from .pictures import as_blender_data, as_blender_image, load_map, shrink_to
 from .relief import height_from_normals

@@ -31,7 +31,7 @@ def measure_model(path: str) -> dict:
     Returns {"faces": int, "bounds": sides of the box [x, y, z] in the file's units, "num_parts": meshes of the file,
     "textured": bool, "rigged": bool, "animated": bool}, or {"reason": str} when it cannot be used.
     """
-    from .rigs import measure_rig  # which loads files by this module
+    from .rigs import measure_rig
 
     reset_blender()
     try:

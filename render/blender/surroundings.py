@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..asset_pictures import load_image
+from ..assets.pictures import load_image
 from ..camera_path import camera_focal_lengths, camera_intrinsics, camera_poses
 from ..scene import SceneSpec
 from .materials import textured_material

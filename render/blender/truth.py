@@ -15,9 +15,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..exr import read_exr
-from ..surface import Surface, transform
-from ..tracks import spread_points
+from ..truth.exr import read_exr
+from ..truth.surface import Surface, transform
+from ..truth.tracks import spread_points
 from .cutouts import bare_shapes, hard_cutouts
 from .frames import BuiltScene
 from .lens import sharp

@@ -6,7 +6,7 @@ import bpy
 import cv2
 import numpy as np
 
-from ..asset_pictures import load_environment
+from ..assets.pictures import load_environment
 from ..scene import EnvironmentSpec, SceneSpec
 from .pictures import as_blender_data
 

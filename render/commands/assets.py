@@ -37,11 +37,11 @@ def run(arguments: Assets) -> int:
     """Scan, print tables, write the JSON file; returns 0, or 1 when nothing can be used."""
     from rich.console import Console
 
-    from ...datagen.files import atomic_write_json
-    from ..asset_cache import load_measurements, save_measurements
-    from ..asset_folders import find_all_kinds
-    from ..asset_report import as_record, tables
-    from ..asset_scan import as_pool, check_assets
+    from ...datagen.storage.files import atomic_write_json
+    from ..assets.cache import load_measurements, save_measurements
+    from ..assets.folders import find_all_kinds
+    from ..assets.report import as_record, tables
+    from ..assets.scan import as_pool, check_assets
     from .progress import counting_bar
 
     check_least("--workers", arguments.workers, 1)

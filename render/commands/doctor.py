@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .options import AssetOptions
 
 if TYPE_CHECKING:
-    from ..doctor import Diagnosis
+    from ..operations.doctor import Diagnosis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,8 @@ def run(arguments: Doctor) -> int:
     """Examine, print; returns 0, or 1 when something is wrong."""
     from rich.console import Console
 
-    from ...datagen.files import atomic_write_json
-    from ..doctor import diagnose
+    from ...datagen.storage.files import atomic_write_json
+    from ..operations.doctor import diagnose
     from .options import check_installed
 
     if arguments.address is not None:

@@ -30,22 +30,22 @@ def run(arguments: Export) -> int:
     """Write the folders; returns 0."""
     from rich.console import Console
 
-    from ...datagen.reader import Corpus
+    from ...datagen.corpus.reader import Corpus
     from .options import place_of
     from .progress import counting_bar
 
     corpus = Corpus.open(place_of(arguments.dir))
     with counting_bar(Console(stderr=True), "clips") as show:
         if arguments.format == "davis":
-            from ..export_video import export_davis
+            from ..exports.video import export_davis
 
             export_davis(corpus, arguments.out, arguments.resolution, show)
         elif arguments.format == "youtube-vos":
-            from ..export_video import export_youtube_vos
+            from ..exports.video import export_youtube_vos
 
             export_youtube_vos(corpus, arguments.out, show)
         else:
-            from ..export_coco import export_coco
+            from ..exports.coco import export_coco
 
             export_coco(corpus, arguments.out, show)
     frames = sum(clip.num_frames for clip in corpus.clips)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 if TYPE_CHECKING:
-    from ..asset_scan import AssetFolders
+    from ..assets.scan import AssetFolders
     from ..recipes import RecipeSettings
 
 Repeated = tyro.conf.UseAppendAction
@@ -35,7 +35,7 @@ class AssetOptions:
 
     def folders(self) -> AssetFolders:
         """The folders by kind of asset."""
-        from ..asset_scan import AssetFolders
+        from ..assets.scan import AssetFolders
 
         return AssetFolders(
             models=tuple(self.models),
@@ -136,7 +136,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def parse_passes(text: str) -> tuple[str, ...]:
     """The passes of a comma-separated list, ids first, the others in the order of the table of passes."""
-    from ...datagen.passes import PASSES
+    from ...datagen.imaging.passes import PASSES
 
     names = [name.strip() for name in text.split(",") if name.strip()]
     allowed = ("ids", *(name for name in PASSES if name != "ids"))

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from .options import SceneOptions, check_installed, check_least
 
 if TYPE_CHECKING:
-    from ..forecast import Interval
-    from ..job import RenderJob
-    from ..plan import Plan as Forecast
+    from ..jobs.job import RenderJob
+    from ..operations.forecast import Interval
+    from ..operations.plan import Plan as Forecast
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +46,9 @@ def run(arguments: Plan) -> int:
     """Render the pilots and print the plan; returns 0."""
     from rich.console import Console
 
-    from ...datagen.files import atomic_write_json
-    from ..pilot import run_pilots
-    from ..plan import Prices, make_plan
+    from ...datagen.storage.files import atomic_write_json
+    from ..operations.pilot import run_pilots
+    from ..operations.plan import Prices, make_plan
     from .progress import counting_bar
 
     for option, value, least in (
@@ -80,8 +80,8 @@ def run(arguments: Plan) -> int:
 
 
 def _job(arguments: Plan, folder: Path) -> RenderJob:
-    from ..asset_scan import scan_with_cache
-    from ..job import RenderJob
+    from ..assets.scan import scan_with_cache
+    from ..jobs.job import RenderJob
 
     settings = arguments.settings()
     check_installed(("bpy", "render"))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from .options import SceneOptions, check_installed, check_least, place_of
 
 if TYPE_CHECKING:
-    from ...datagen.farm import FarmSettings
-    from ..asset_cache import Measurements
-    from ..jobs import JobReport, RenderJob
+    from ...datagen.farm.farm import FarmSettings
+    from ..assets.cache import Measurements
+    from ..jobs.corpus import JobReport, RenderJob
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def run(arguments: Run) -> int:
     """Render a corpus; returns 0 when every clip is there, 1 when some are missing."""
     from rich.console import Console
 
-    from ..jobs import NoNodeLeft, render_corpus
+    from ..jobs.corpus import NoNodeLeft, render_corpus
     from .progress import ClipProgress
 
     console = Console(stderr=True, markup=False, highlight=False)
@@ -67,9 +67,9 @@ def run(arguments: Run) -> int:
 
 def make_job(arguments: Run, console: object) -> tuple[RenderJob, Measurements]:
     """Check every option, scan the assets; returns the job and the measurements of its models."""
-    from ...datagen.store import open_store
-    from ..asset_scan import scan_with_cache
-    from ..jobs import ASSET_CACHE, RenderJob
+    from ...datagen.storage.store import open_store
+    from ..assets.scan import scan_with_cache
+    from ..jobs.corpus import ASSET_CACHE, RenderJob
     from .progress import counting_bar
 
     settings = arguments.settings()
@@ -110,7 +110,7 @@ def make_job(arguments: Run, console: object) -> tuple[RenderJob, Measurements]:
 
 def make_farm(arguments: Run, memory_limit_bytes: int) -> FarmSettings:
     """How the clips are spread over processes and nodes."""
-    from ...datagen.farm import FarmSettings
+    from ...datagen.farm.farm import FarmSettings
 
     return FarmSettings(
         executor=arguments.executor,
@@ -137,7 +137,7 @@ def read_poison(path: Path | None) -> dict[str, str]:
     """{asset name: reason} of a poison file; empty without one."""
     if path is None:
         return {}
-    from ...datagen.files import read_json
+    from ...datagen.storage.files import read_json
 
     if not path.is_file():
         raise ValueError(f"--poison {path}: no such file; give the journal/poison.json of another run")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 if TYPE_CHECKING:
-    from ..status import Status as Found
+    from ..operations.status import Status as Found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,8 @@ def run(arguments: Status) -> int:
     from rich.console import Console
     from rich.live import Live
 
-    from ...datagen.files import atomic_write_json
-    from ..status import StatusReader
+    from ...datagen.storage.files import atomic_write_json
+    from ..operations.status import StatusReader
     from .options import check_least, place_of
 
     check_least("--watch", arguments.watch, 0.0)
@@ -56,7 +56,7 @@ def run(arguments: Status) -> int:
 
 def _text(found: Found) -> str:
     """The status in lines for people."""
-    from ..status import STALE_SECONDS
+    from ..operations.status import STALE_SECONDS
 
     if found.is_finished:
         state = "finished"

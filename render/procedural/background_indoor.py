@@ -8,16 +8,7 @@ import numpy as np
 from . import texture_materials, texture_patterns
 from .collage import PAINTS, box, bump, cover, paste, stamp
 from .landscape import below, finish, foliage, ground, ridge, sky
-from .painting import (
-    blurred,
-    fbm,
-    grid,
-    mix,
-    palette,
-    relief,
-    shaded,
-    smoothstep,
-)
+from .painting import blurred, fbm, grid, mix, palette, relief, shaded, smoothstep
 
 
 def room(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -6,20 +6,7 @@ import cv2
 import numpy as np
 
 from .landscape import below, finish, foliage, ground, ridge, seamless, sky, treeline
-from .painting import (
-    blurred,
-    fbm,
-    grid,
-    mix,
-    noise,
-    oklch_to_rgb,
-    palette,
-    ramp,
-    relief,
-    shaded,
-    smoothstep,
-    warped,
-)
+from .painting import blurred, fbm, grid, mix, noise, oklch_to_rgb, palette, ramp, relief, shaded, smoothstep, warped
 from .texture_materials import cracked_earth, fur, pebbles, rust
 
 _GREENS = ["foliage", "foliage", "autumn", "earth"]

@@ -10,18 +10,7 @@ import numpy as np
 from . import texture_materials, texture_patterns
 from .collage import PAINTS, box, bump, cover, facade, paste, stamp
 from .landscape import below, finish, foliage, ground, sky
-from .painting import (
-    blurred,
-    fbm,
-    grid,
-    mix,
-    noise,
-    oklch_to_rgb,
-    palette,
-    ramp,
-    shaded,
-    smoothstep,
-)
+from .painting import blurred, fbm, grid, mix, noise, oklch_to_rgb, palette, ramp, shaded, smoothstep
 
 
 def city(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -6,14 +6,7 @@ import cv2
 import numpy as np
 
 from . import texture_materials, texture_patterns
-from .painting import (
-    blurred,
-    fbm,
-    mix,
-    oklch_to_rgb,
-    palette,
-    shaded,
-)
+from .painting import blurred, fbm, mix, oklch_to_rgb, palette, shaded
 
 PAINTS = [
     texture_materials.marble,

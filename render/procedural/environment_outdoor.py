@@ -11,15 +11,7 @@ import numpy as np
 
 from .landscape import ridge
 from .painting import fbm, mix, smoothstep
-from .sphere_painting import (
-    closed_noise,
-    direction_of,
-    directions,
-    glow,
-    ground_below,
-    linear_palette,
-    on_plane,
-)
+from .sphere_painting import closed_noise, direction_of, directions, glow, ground_below, linear_palette, on_plane
 
 SUN_RADIUS = 0.012
 """Radians; the sun's own 0.0047 would fall between the pixels of a small map."""

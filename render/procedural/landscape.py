@@ -8,18 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .painting import (
-    blurred,
-    fbm,
-    mix,
-    noise,
-    normalised,
-    oklch_to_rgb,
-    ramp,
-    relief,
-    shaded,
-    smoothstep,
-)
+from .painting import blurred, fbm, mix, noise, normalised, oklch_to_rgb, ramp, relief, shaded, smoothstep
 
 
 def sky(rng: np.random.Generator, height: int, width: int, horizon: float) -> tuple[np.ndarray, np.ndarray]:

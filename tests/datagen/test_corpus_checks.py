@@ -6,13 +6,13 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from vosforge.datagen.card import assets_csv
 from vosforge.datagen.cli import main
-from vosforge.datagen.corpus import CorpusWriter, commit_part
-from vosforge.datagen.images import encode_palette_png
-from vosforge.datagen.preview import contact_sheet, overlay_video
-from vosforge.datagen.reader import Corpus, NotACorpus
-from vosforge.datagen.verify import verify
+from vosforge.datagen.corpus.card import assets_csv
+from vosforge.datagen.corpus.reader import Corpus, NotACorpus
+from vosforge.datagen.corpus.writer import CorpusWriter, commit_part
+from vosforge.datagen.imaging.images import encode_palette_png
+from vosforge.datagen.imaging.preview import contact_sheet, overlay_video
+from vosforge.datagen.verify.corpus import verify
 
 
 def exit_code(*arguments) -> int:

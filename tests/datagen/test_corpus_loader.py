@@ -4,9 +4,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
-from vosforge.datagen.loader import EpochOrder, make_loader, usable_keys  # noqa: E402
-from vosforge.datagen.reader import Corpus  # noqa: E402
-from vosforge.datagen.samples import TripletSettings  # noqa: E402
+from vosforge.datagen.corpus.reader import Corpus  # noqa: E402
+from vosforge.datagen.samples.loader import EpochOrder, make_loader, usable_keys  # noqa: E402
+from vosforge.datagen.samples.triplets import TripletSettings  # noqa: E402
 
 
 def batches(corpora, **changes) -> list:

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 from vosforge.datagen.cli import main
-from vosforge.datagen.corpus import CorpusWriter, commit_part
-from vosforge.datagen.passes import PASSES, decode_depth, decode_flow, encode_depth
-from vosforge.datagen.reader import Corpus
-from vosforge.datagen.shards import DamagedFile
-from vosforge.datagen.verify import verify
+from vosforge.datagen.corpus.reader import Corpus
+from vosforge.datagen.corpus.shards import DamagedFile
+from vosforge.datagen.corpus.writer import CorpusWriter, commit_part
+from vosforge.datagen.imaging.passes import PASSES, decode_depth, decode_flow, encode_depth
+from vosforge.datagen.verify.corpus import verify
 
 ALL = tuple(PASSES)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vosforge.datagen.store import open_store
+from vosforge.datagen.storage.store import open_store
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def copied(s3_server, tiny_corpus) -> str:
 
 def test_training_reads_the_same_batches_from_an_object_store(copied, tiny_corpus):
     torch = pytest.importorskip("torch", reason="needs the extra train")
-    from vosforge.datagen.loader import make_loader
-    from vosforge.datagen.reader import Corpus
-    from vosforge.datagen.samples import TripletSettings
+    from vosforge.datagen.corpus.reader import Corpus
+    from vosforge.datagen.samples.loader import make_loader
+    from vosforge.datagen.samples.triplets import TripletSettings
 
     def batches(place, num_workers):
         settings = {"settings": TripletSettings(crop_size=32), "seed": 7, "batch_size": 2, "num_steps": 3}

@@ -4,8 +4,8 @@ import pickle
 
 import numpy as np
 import pytest
-from vosforge.datagen.images import decode_ids, decode_jpeg
-from vosforge.datagen.reader import Corpus, NotACorpus
+from vosforge.datagen.corpus.reader import Corpus, NotACorpus
+from vosforge.datagen.imaging.images import decode_ids, decode_jpeg
 
 
 def test_every_frame_is_the_one_that_was_written(tiny_corpus, tiny_world):
@@ -112,7 +112,7 @@ def test_a_forked_or_pickled_reader_opens_its_own_files(tiny_corpus):
 
 
 def test_few_files_stay_open(tiny_corpus, monkeypatch):
-    monkeypatch.setattr("vosforge.datagen.shard_bytes.MAX_OPEN_SHARDS", 1)
+    monkeypatch.setattr("vosforge.datagen.corpus.shard_bytes.MAX_OPEN_SHARDS", 1)
     corpus = Corpus.open(tiny_corpus)
     before = len(os.listdir("/proc/self/fd"))
     for clip in corpus.clips:
@@ -124,7 +124,7 @@ def test_few_files_stay_open(tiny_corpus, monkeypatch):
 
 def test_streaming_gives_the_same_frames(tiny_corpus):
     pytest.importorskip("webdataset", reason="needs the extra stream")
-    from vosforge.datagen.stream import stream_clips
+    from vosforge.datagen.corpus.stream import stream_clips
 
     corpus, keys = Corpus.open(tiny_corpus), []
     for clip in stream_clips(tiny_corpus, "train"):
@@ -138,7 +138,7 @@ def test_streaming_gives_the_same_frames(tiny_corpus):
 
 def test_streaming_a_damaged_tar_is_an_error(tiny_corpus):
     pytest.importorskip("webdataset", reason="needs the extra stream")
-    from vosforge.datagen.stream import stream_clips
+    from vosforge.datagen.corpus.stream import stream_clips
 
     with open(tiny_corpus / "shards/clips-00001.tar", "r+b") as file:
         file.write(b"\1" * 512)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vosforge.datagen import store as store_module
 from vosforge.datagen.cli import main
-from vosforge.datagen.corpus import CorpusMismatch, CorpusWriter
-from vosforge.datagen.journal import read_journal
-from vosforge.datagen.preview import contact_sheet
-from vosforge.datagen.reader import Corpus, NotACorpus
-from vosforge.datagen.store import open_store
-from vosforge.datagen.verify import verify
+from vosforge.datagen.corpus.journal import read_journal
+from vosforge.datagen.corpus.reader import Corpus, NotACorpus
+from vosforge.datagen.corpus.writer import CorpusMismatch, CorpusWriter
+from vosforge.datagen.imaging.preview import contact_sheet
+from vosforge.datagen.storage import store as store_module
+from vosforge.datagen.storage.store import open_store
+from vosforge.datagen.verify.corpus import verify
 
 PASSES = ("depth", "flow")
 NUM_CLIPS = 3
@@ -88,7 +88,7 @@ def test_it_is_read_like_a_folder_and_a_frame_is_one_request(url, tiny_world, in
 
 def test_it_streams(url, tiny_world, in_a_folder):
     pytest.importorskip("webdataset", reason="needs the extra stream")
-    from vosforge.datagen.stream import stream_clips
+    from vosforge.datagen.corpus.stream import stream_clips
 
     run(url, tiny_world)
     remote, local = list(stream_clips(url, "all")), list(stream_clips(in_a_folder, "all"))

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from vosforge.datagen.farm import FarmSettings, run_tasks
+from vosforge.datagen.farm.farm import FarmSettings, run_tasks
 
 
 def act(payload: dict):

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from vosforge.datagen.farm import FarmSettings, NoNodeLeft, run_on_every_node, run_tasks
+from vosforge.datagen.farm.farm import FarmSettings, NoNodeLeft, run_on_every_node, run_tasks
 
 ray = pytest.importorskip("ray", reason="needs the extra farm")
 

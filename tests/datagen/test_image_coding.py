@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from vosforge.datagen.images import (
+from vosforge.datagen.imaging.images import (
     DAVIS_PALETTE,
     decode_ids,
     decode_jpeg,

@@ -2,7 +2,7 @@ import zlib
 
 import numpy as np
 import pytest
-from vosforge.datagen.passes import (
+from vosforge.datagen.imaging.passes import (
     PASSES,
     decode_amodal,
     decode_coordinates,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vosforge.datagen.affine import (
+from vosforge.datagen.corpus.reader import Corpus
+from vosforge.datagen.samples.affine import (
     BORDER_RGB,
     CropBox,
     crop_matrix,
@@ -14,9 +15,8 @@ from vosforge.datagen.affine import (
     warp_ids,
     warp_rgb,
 )
-from vosforge.datagen.colour import ColourChange, JitterRange, change_colour, draw_jitter
-from vosforge.datagen.reader import Corpus
-from vosforge.datagen.samples import TripletSettings, draw_frames, sample_triplet, usable_objects
+from vosforge.datagen.samples.colour import ColourChange, JitterRange, change_colour, draw_jitter
+from vosforge.datagen.samples.triplets import TripletSettings, draw_frames, sample_triplet, usable_objects
 
 PLAIN = TripletSettings(
     crop_size=64,

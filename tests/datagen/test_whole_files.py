@@ -3,9 +3,9 @@ import os
 import tarfile
 
 import pytest
-from vosforge.datagen.files import atomic_write, read_json, sha256_of_file, write_whole
-from vosforge.datagen.shards import DamagedFile, concatenate_tars, read_members, write_hashed_tar
-from vosforge.datagen.store import open_store
+from vosforge.datagen.corpus.shards import DamagedFile, concatenate_tars, read_members, write_hashed_tar
+from vosforge.datagen.storage.files import atomic_write, read_json, sha256_of_file, write_whole
+from vosforge.datagen.storage.store import open_store
 
 MEMBERS = [("a.00000.jpg", b"x" * 700), ("a.00000.png", b""), ("a.json", b"{}")]
 

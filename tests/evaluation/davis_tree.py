@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
-from vosforge.datagen.images import encode_jpeg, encode_palette_png
+from vosforge.datagen.imaging.images import encode_jpeg, encode_palette_png
 
 HEIGHT, WIDTH, NUM_FRAMES = 48, 64, 6
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from davis_tree import NUM_FRAMES, truth, write_tree
 from PIL import Image
-from vosforge.datagen.images import encode_palette_png
+from vosforge.datagen.imaging.images import encode_palette_png
 from vosforge.train.evaluation.cli import main
 
 

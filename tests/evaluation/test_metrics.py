@@ -3,13 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from vosforge.train.evaluation.metrics import (
-    boundary_accuracy,
-    boundary_map,
-    disk,
-    region_similarity,
-    statistics,
-)
+from vosforge.train.evaluation.metrics import boundary_accuracy, boundary_map, disk, region_similarity, statistics
 
 
 def rectangle(shift: int = 0) -> np.ndarray:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from davis_tree import HEIGHT, NUM_FRAMES, WIDTH, truth, write_tree
-from vosforge.datagen.images import decode_ids
+from vosforge.datagen.imaging.images import decode_ids
 from vosforge.train.evaluation.baselines import BASELINES
 from vosforge.train.evaluation.errors import EvaluationError
 from vosforge.train.evaluation.methods import Method, baseline_method

@@ -63,7 +63,7 @@ def test_year_without_lists_is_refused(tmp_path):
 
 
 def test_void_is_background_in_a_palette_annotation(tmp_path):
-    from vosforge.datagen.images import encode_palette_png
+    from vosforge.datagen.imaging.images import encode_palette_png
 
     write_tree(tmp_path, {"one": 1})
     ids = truth(0)
@@ -133,8 +133,8 @@ def test_corpus_gives_its_held_out_clips(tiny_corpus):
 
 
 def test_clip_without_object_in_its_first_frame_is_left_out_by_name(tiny_world, tmp_path):
-    from vosforge.datagen.corpus import CorpusWriter, commit_part
-    from vosforge.datagen.images import encode_palette_png
+    from vosforge.datagen.corpus.writer import CorpusWriter, commit_part
+    from vosforge.datagen.imaging.images import encode_palette_png
 
     writer = CorpusWriter(tmp_path / "corpus", tiny_world.description(num_clips=2, val_every=1))
     for index in range(2):

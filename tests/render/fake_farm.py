@@ -5,10 +5,10 @@ import json
 import sys
 from pathlib import Path
 
-from vosforge.datagen.farm import FarmSettings
-from vosforge.datagen.store import open_store
-from vosforge.render.assets import Asset, AssetPool
-from vosforge.render.jobs import RenderJob, render_corpus
+from vosforge.datagen.farm.farm import FarmSettings
+from vosforge.datagen.storage.store import open_store
+from vosforge.render.assets.pool import Asset, AssetPool
+from vosforge.render.jobs.corpus import RenderJob, render_corpus
 from vosforge.render.recipes import TINY
 
 SETTINGS = dataclasses.replace(TINY, num_frames=2)

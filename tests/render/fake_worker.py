@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from vosforge.datagen.corpus import commit_part
-from vosforge.datagen.images import encode_jpeg, encode_palette_png
-from vosforge.datagen.records import ids_name, image_name, metadata_name
-from vosforge.render.child import die_with_parent
+from vosforge.datagen.corpus.records import ids_name, image_name, metadata_name
+from vosforge.datagen.corpus.writer import commit_part
+from vosforge.datagen.imaging.images import encode_jpeg, encode_palette_png
+from vosforge.render.jobs.suspects import scene_assets
+from vosforge.render.process.child import die_with_parent
 from vosforge.render.scene import SceneSpec
-from vosforge.render.suspects import scene_assets
 
 
 def obey_rules(key: str, names: list[str], answer: Path) -> int:

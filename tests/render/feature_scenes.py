@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from vosforge.render.assets import Asset, AssetPool
+from vosforge.render.assets.pool import Asset, AssetPool
 from vosforge.render.camera_path import View
 from vosforge.render.checks import RejectedScene
 from vosforge.render.randomness import ClipRandomness

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from vosforge.render import asset_measure
-from vosforge.render.asset_cache import cache_path
-from vosforge.render.asset_files import content_hash, find_assets
-from vosforge.render.asset_folders import find_all_kinds
-from vosforge.render.asset_scan import AssetFolders, check_assets, scan_assets, scan_with_cache
-from vosforge.render.assets import AssetPool
-from vosforge.render.child import ChildResult
+from vosforge.render.assets import measure as asset_measure
+from vosforge.render.assets.cache import cache_path
+from vosforge.render.assets.files import content_hash, find_assets
+from vosforge.render.assets.folders import find_all_kinds
+from vosforge.render.assets.pool import AssetPool
+from vosforge.render.assets.scan import AssetFolders, check_assets, scan_assets, scan_with_cache
+from vosforge.render.process.child import ChildResult
 
 CUBE = [(x, y, z) for x in (0.0, 1.0) for y in (0.0, 1.0) for z in (0.0, 1.0)]
 TRIANGLES = [0, 1, 3, 0, 3, 2, 4, 6, 7, 4, 7, 5, 0, 4, 5, 0, 5, 1, 2, 3, 7, 2, 7, 6, 0, 2, 6, 0, 6, 4, 1, 5, 7, 1, 7, 3]

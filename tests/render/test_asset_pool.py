@@ -5,7 +5,7 @@ import hashlib
 import pickle
 
 import pytest
-from vosforge.render.assets import KINDS, Asset, AssetPool, ledger_rows
+from vosforge.render.assets.pool import KINDS, Asset, AssetPool, ledger_rows
 from vosforge.render.scene import AssetReference
 
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from vosforge.render.asset_scan import scan_assets
-from vosforge.render.assets import AssetPool, ledger_rows, load_environment, load_image
+from vosforge.render.assets.pool import AssetPool, ledger_rows, load_environment, load_image
+from vosforge.render.assets.scan import scan_assets
 from vosforge.render.scene import AssetReference
 
 

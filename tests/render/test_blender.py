@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
 
-from vosforge.datagen.images import decode_ids, decode_jpeg
+from vosforge.datagen.imaging.images import decode_ids, decode_jpeg
 from vosforge.render.camera_path import project_points
-from vosforge.render.child import run_child
+from vosforge.render.process.child import run_child
 from vosforge.render.scene import (
     AssetReference,
     BackgroundSpec,
@@ -84,7 +84,7 @@ def two_cubes(folder, **render):
 
 def render(folder, spec):
     """Render in a child process, as the farm does; returns ([rgb], [ids], metadata, member bytes)."""
-    from vosforge.datagen.shards import read_members
+    from vosforge.datagen.corpus.shards import read_members
 
     (folder / "parts").mkdir(exist_ok=True)
     checks = {"smallest_area": 1, "smallest_share": 0.0}
@@ -154,7 +154,7 @@ def test_ids_agree_with_a_second_emission_pass(cubes, tmp_path):
 
 
 def test_every_supported_format_is_measured_or_refused(tmp_path, shared_data):
-    from vosforge.render.asset_scan import scan_assets
+    from vosforge.render.assets.scan import scan_assets
 
     folders = [shared_data / "assets" / name for name in ("meshes", "broken", "models/cup")]
     pool = scan_assets(folders, [], [])
@@ -169,7 +169,7 @@ def test_every_supported_format_is_measured_or_refused(tmp_path, shared_data):
 
 
 def test_models_are_scanned_without_files_left_behind_and_in_upper_case_too(tmp_path, monkeypatch):
-    from vosforge.render.asset_scan import scan_assets
+    from vosforge.render.assets.scan import scan_assets
 
     folder, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
     folder.mkdir()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from fake_farm import living_workers
-from vosforge.render import child
-from vosforge.render.child import ChildFailure, ChildResult, explain_failure, run_child
+from vosforge.render.process import child
+from vosforge.render.process.child import ChildFailure, ChildResult, explain_failure, run_child
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_what_a_killed_parent_leaves_is_removed_by_the_next_one(tmp_path, monkey
     monkeypatch.setattr(child, "_scratch_folder", lambda: str(scratch))
     (tmp_path / "request.json").write_text(json.dumps({"do": "kill parent"}))
     code = (
-        "from pathlib import Path; from vosforge.render import child; import sys\n"
+        "from pathlib import Path; from vosforge.render.process import child; import sys\n"
         "child._scratch_folder = lambda: sys.argv[1]\n"
         "child.run_child(['act', sys.argv[2], 'answer'], Path(sys.argv[3]), 60.0, worker='fake_worker')"
     )

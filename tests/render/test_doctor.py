@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from vosforge.render.doctor import make_diagnosis
-from vosforge.render.system_libraries import PACKAGES, advice, missing_libraries
+from vosforge.render.operations.doctor import make_diagnosis
+from vosforge.render.operations.system_libraries import PACKAGES, advice, missing_libraries
 
 REPORT = {
     "cpu": "Some CPU",

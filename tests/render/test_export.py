@@ -7,10 +7,10 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
-from vosforge.datagen.images import DAVIS_PALETTE
-from vosforge.datagen.reader import Corpus
-from vosforge.render.export_folder import STATE, ExportFolder
-from vosforge.render.export_video import export_davis, export_youtube_vos
+from vosforge.datagen.corpus.reader import Corpus
+from vosforge.datagen.imaging.images import DAVIS_PALETTE
+from vosforge.render.exports.folder import STATE, ExportFolder
+from vosforge.render.exports.video import export_davis, export_youtube_vos
 from vosforge.train.evaluation.sequences import open_sequences
 
 
@@ -108,7 +108,7 @@ def test_youtube_vos_gives_validation_loaders_the_first_sight_of_each_object_alo
 def test_coco_masks_decode_to_the_ids_of_the_corpus(corpus, tmp_path):
     pytest.importorskip("pycocotools")
     from pycocotools.coco import COCO
-    from vosforge.render.export_coco import export_coco
+    from vosforge.render.exports.coco import export_coco
 
     assert export_coco(corpus, tmp_path / "out").is_finished()
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"images", "annotations", STATE}

@@ -13,13 +13,14 @@ import pytest
 
 pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
 
-from vosforge.datagen.corpus import CorpusMismatch, CorpusWriter
-from vosforge.datagen.farm import FarmSettings
-from vosforge.datagen.reader import Corpus
-from vosforge.datagen.verify import verify
-from vosforge.render import child, jobs
-from vosforge.render.assets import Asset, AssetPool
-from vosforge.render.jobs import RenderJob, render_clip, render_corpus
+from vosforge.datagen.corpus.reader import Corpus
+from vosforge.datagen.corpus.writer import CorpusMismatch, CorpusWriter
+from vosforge.datagen.farm.farm import FarmSettings
+from vosforge.datagen.verify.corpus import verify
+from vosforge.render.assets.pool import Asset, AssetPool
+from vosforge.render.jobs import corpus as jobs
+from vosforge.render.jobs.corpus import RenderJob, render_clip, render_corpus
+from vosforge.render.process import child
 from vosforge.render.recipes import TINY
 
 pytestmark = pytest.mark.blender

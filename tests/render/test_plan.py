@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from vosforge.render.forecast import extrapolate, forecast_total
-from vosforge.render.pilot import Pilot
-from vosforge.render.plan import Prices, make_plan
+from vosforge.render.operations.forecast import extrapolate, forecast_total
+from vosforge.render.operations.pilot import Pilot
+from vosforge.render.operations.plan import Prices, make_plan
 
 
 @pytest.mark.parametrize(("spread", "pilots", "clips"), [(0.2, 4, 20), (0.35, 6, 20), (0.35, 6, 5000), (0.5, 12, 100)])
@@ -79,9 +79,9 @@ def test_a_gpu_plan_counts_wall_clock_and_the_share_of_a_gpu():
 @pytest.mark.blender
 def test_a_pilot_is_a_real_clip_of_the_job_rendered_in_part(tmp_path):
     pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
-    from vosforge.render.assets import AssetPool
-    from vosforge.render.job import RenderJob
-    from vosforge.render.pilot import render_pilot
+    from vosforge.render.assets.pool import AssetPool
+    from vosforge.render.jobs.job import RenderJob
+    from vosforge.render.operations.pilot import render_pilot
     from vosforge.render.recipes import TINY
 
     (tmp_path / "parts").mkdir()

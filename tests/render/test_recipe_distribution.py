@@ -12,9 +12,9 @@ import pytest
 from scipy.optimize import minimize_scalar
 from vosforge.render.camera_path import View
 from vosforge.render.recipes import BL30K
-from vosforge.render.sampling import view_of
-from vosforge.render.sampling_camera import draw_camera
-from vosforge.render.sampling_paths import draw_clear_path, draw_object_path, frustum_half_size
+from vosforge.render.sampling.camera import draw_camera
+from vosforge.render.sampling.clip import view_of
+from vosforge.render.sampling.paths import draw_clear_path, draw_object_path, frustum_half_size
 from vosforge.render.scene import CameraSpec
 from vosforge.render.trajectory import evaluate_path
 

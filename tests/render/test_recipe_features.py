@@ -7,9 +7,9 @@ import pytest
 from feature_scenes import MAPS, POOL, SMALL, draw, pairs, path_of, view_of
 from vosforge.render.camera_path import camera_poses
 from vosforge.render.checks import RejectedScene
-from vosforge.render.features import MOST_OBJECTS, Feature, Features
 from vosforge.render.randomness import ClipRandomness
 from vosforge.render.recipes import BL30K_PLUS, sample_scene
+from vosforge.render.sampling.features import MOST_OBJECTS, Feature, Features
 from vosforge.render.scene import SceneSpec
 
 CAMERA = {Feature.SHAKE, Feature.ZOOM, Feature.PAN}

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vosforge.render.camera_path import camera_poses
 from vosforge.render.checks import RejectedScene
-from vosforge.render.features import Feature
 from vosforge.render.randomness import ClipRandomness
 from vosforge.render.recipes import TINY, sample_scene
-from vosforge.render.sampling_surroundings import seen_of_plane
+from vosforge.render.sampling.features import Feature
+from vosforge.render.sampling.surroundings import seen_of_plane
 from vosforge.render.scene import SceneSpec
 
 

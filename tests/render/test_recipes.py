@@ -7,12 +7,12 @@ import sys
 
 import numpy as np
 import pytest
-from vosforge.render.assets import Asset, AssetPool
+from vosforge.render.assets.pool import Asset, AssetPool
 from vosforge.render.checks import RejectedScene
-from vosforge.render.features import Feature
 from vosforge.render.randomness import ClipRandomness
 from vosforge.render.recipes import BL30K, BL30K_PLUS, TINY, RecipeSettings, recipe_named, sample_scene
-from vosforge.render.sampling_paths import draw_object_path, frustum_half_size
+from vosforge.render.sampling.features import Feature
+from vosforge.render.sampling.paths import draw_object_path, frustum_half_size
 from vosforge.render.scene import SceneSpec
 from vosforge.render.trajectory import evaluate_path, look_at_poses
 
@@ -231,7 +231,7 @@ def test_models_are_dealt_by_the_clips_place_within_its_split():
 
 
 def test_the_split_of_a_clip_is_the_corpus_split():
-    from vosforge.datagen.description import CorpusDescription
+    from vosforge.datagen.corpus.description import CorpusDescription
 
     for val_every in (0, 1, 3):
         corpus = CorpusDescription(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from fake_farm import SETTINGS, events, fake_job, models, shard_bytes
-from vosforge.datagen import store as store_module
-from vosforge.datagen.farm import FarmSettings
-from vosforge.datagen.reader import Corpus
-from vosforge.datagen.store import open_store
-from vosforge.datagen.verify import verify
-from vosforge.render.jobs import render_corpus
+from vosforge.datagen.corpus.reader import Corpus
+from vosforge.datagen.farm.farm import FarmSettings
+from vosforge.datagen.storage import store as store_module
+from vosforge.datagen.storage.store import open_store
+from vosforge.datagen.verify.corpus import verify
+from vosforge.render.jobs.corpus import render_corpus
 
 LOCAL = FarmSettings(executor="local")
 

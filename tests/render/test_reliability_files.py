@@ -11,10 +11,10 @@ import pytest
 
 pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
 
-from vosforge.datagen.farm import FarmSettings
-from vosforge.datagen.verify import verify
-from vosforge.render.asset_scan import scan_assets
-from vosforge.render.jobs import RenderJob, render_corpus
+from vosforge.datagen.farm.farm import FarmSettings
+from vosforge.datagen.verify.corpus import verify
+from vosforge.render.assets.scan import scan_assets
+from vosforge.render.jobs.corpus import RenderJob, render_corpus
 from vosforge.render.recipes import TINY
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from fake_farm import events, fake_job, living_workers, models, shard_bytes
-from vosforge.datagen.farm import FarmSettings
-from vosforge.datagen.verify import verify
-from vosforge.render.jobs import render_corpus
+from vosforge.datagen.farm.farm import FarmSettings
+from vosforge.datagen.verify.corpus import verify
+from vosforge.render.jobs.corpus import render_corpus
 
 pytest.importorskip("ray", reason="needs the extra farm")
 TWO_ON_RAY = FarmSettings(num_workers=2)

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from vosforge.datagen.corpus import CorpusWriter
-from vosforge.render.status import StatusReader
+from vosforge.datagen.corpus.writer import CorpusWriter
+from vosforge.render.operations.status import StatusReader
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from moving_world import write_cube
 from truth_world import FRAMES, GATE, HEIGHT, WIDTH, HandMade, decode, two_cubes
 from vosforge.render.camera_path import project_points
 from vosforge.render.clip_members import render_members
-from vosforge.render.surface import pixel_rays
-from vosforge.render.truth_checks import inside_ids
+from vosforge.render.truth.checks import inside_ids
+from vosforge.render.truth.surface import pixel_rays
 
 pytestmark = pytest.mark.blender
 

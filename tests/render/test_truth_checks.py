@@ -5,14 +5,15 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
-from vosforge.datagen import passes as coding
-from vosforge.render import clip_truth, truth_checks
+from vosforge.datagen.imaging import passes as coding
 from vosforge.render.camera_path import camera_intrinsics, camera_poses
 from vosforge.render.checks import Reason, RejectedScene
-from vosforge.render.clip_truth import ClipTruth
 from vosforge.render.scene import CameraSpec
-from vosforge.render.surface import ClipGeometry, Surface, pixel_rays
-from vosforge.render.tracks import spread_points, visible_points
+from vosforge.render.truth import checks as truth_checks
+from vosforge.render.truth import clip as clip_truth
+from vosforge.render.truth.clip import ClipTruth
+from vosforge.render.truth.surface import ClipGeometry, Surface, pixel_rays
+from vosforge.render.truth.tracks import spread_points, visible_points
 
 WIDTH, HEIGHT, FRAMES = 120, 80, 5
 BALL, RADIUS, WALL = np.array([-0.8, 0.0, 0.0]), 0.8, 6.0
@@ -157,7 +158,7 @@ def test_flow_of_the_surroundings_is_the_turn_of_the_camera(ball):
     empty = dataclasses.replace(surfaces[0], ids=surfaces[0].ids * 0, seen=np.zeros((HEIGHT, WIDTH), bool))
     moved = dataclasses.replace(geometry, poses=geometry.poses + np.eye(4, 4, 3) * 0.0)
     moved.poses[1:, :3, :3] = moved.poses[0, :3, :3]
-    from vosforge.render.surface import motion_to
+    from vosforge.render.truth.surface import motion_to
 
     stays = motion_to(empty, moved, 0, 1)
     np.testing.assert_allclose(stays.flow, 0.0, atol=1e-4)

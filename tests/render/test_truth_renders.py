@@ -14,8 +14,8 @@ from vosforge.render.blender.frames import build_scene, render_built
 from vosforge.render.blender.truth import FINER, render_finer_ids, render_surfaces, truth_renders
 from vosforge.render.clip_members import render_members
 from vosforge.render.scene import AssetReference, DeformationSpec, EnvironmentSpec, LensSpec
-from vosforge.render.surface import pixel_rays
-from vosforge.render.truth_checks import SMALLEST_AGREEMENT, mask_agreement
+from vosforge.render.truth.checks import SMALLEST_AGREEMENT, mask_agreement
+from vosforge.render.truth.surface import pixel_rays
 
 pytestmark = pytest.mark.blender
 

@@ -9,10 +9,10 @@ pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
 
 from moving_world import cube, world, write_cube
 from truth_world import ALL_PASSES, GATE, two_cubes
-from vosforge.datagen.passes import expected_pass_members
-from vosforge.datagen.shards import read_members
+from vosforge.datagen.corpus.shards import read_members
+from vosforge.datagen.imaging.passes import expected_pass_members
 from vosforge.render import worker
-from vosforge.render.child import run_child
+from vosforge.render.process.child import run_child
 from vosforge.render.scene import AssetReference
 
 pytestmark = pytest.mark.blender

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 from moving_world import cube, still, world
-from vosforge.datagen.images import decode_ids
-from vosforge.datagen.passes import decode_member
+from vosforge.datagen.imaging.images import decode_ids
+from vosforge.datagen.imaging.passes import decode_member
 from vosforge.render.camera_path import camera_intrinsics, camera_poses
 from vosforge.render.trajectory import evaluate_path
 

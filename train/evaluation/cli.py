@@ -53,7 +53,7 @@ class Davis:
     """Draw this many sequences."""
 
     def run(self) -> None:
-        from ...datagen.store import corpus_location
+        from ...datagen.storage.store import corpus_location
         from .davis import DavisSettings, evaluate_davis
         from .methods import InferenceSettings
 
@@ -98,7 +98,7 @@ class Masks:
     """Score the first and the last frame too, which the benchmark skips."""
 
     def run(self) -> None:
-        from ...datagen.store import corpus_location
+        from ...datagen.storage.store import corpus_location
         from .masks import MasksSettings, evaluate_masks
 
         evaluate_masks(MasksSettings(**{**vars(self), "root": corpus_location(self.root)}), _console())

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...datagen.reader import Corpus
-from ...datagen.records import IGNORE_ID, ClipEntry
+from ...datagen.corpus.reader import Corpus
+from ...datagen.corpus.records import IGNORE_ID, ClipEntry
 from .errors import EvaluationError
 from .sequences import AnnotatedSequence, SequenceSet, listed
 

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ...datagen.files import atomic_write_json
+from ...datagen.storage.files import atomic_write_json
 from .errors import EvaluationError
 from .methods import InferenceSettings, Method, baseline_method, network_methods, parse_baselines, parse_checkpoints
 from .pictures import draw_sequence

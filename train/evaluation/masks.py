@@ -11,8 +11,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from ...datagen.files import atomic_write_json
-from ...datagen.images import decode_ids
+from ...datagen.imaging.images import decode_ids
+from ...datagen.storage.files import atomic_write_json
 from .errors import EvaluationError
 from .report import print_tables
 from .scores import SequenceScores, check_length, object_ids, score_frame, summarise

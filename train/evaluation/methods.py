@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...datagen.files import sha256_of_file
+from ...datagen.storage.files import sha256_of_file
 from .baselines import BASELINES
 from .errors import EvaluationError
 from .sequences import AnnotatedSequence

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ...datagen.files import write_whole
-from ...datagen.images import DAVIS_PALETTE, decode_ids
+from ...datagen.imaging.images import DAVIS_PALETTE, decode_ids
+from ...datagen.storage.files import write_whole
 from .scores import SequenceScores
 from .semi_supervised import masks_folder
 from .sequences import AnnotatedSequence

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ...datagen.files import atomic_write
+from ...datagen.storage.files import atomic_write
 from .scores import COLUMNS
 
 SEQUENCE_COLUMNS = ("J-Mean", "F-Mean")

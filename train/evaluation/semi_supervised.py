@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ...datagen.files import atomic_write_json, read_json
-from ...datagen.images import encode_palette_png
+from ...datagen.imaging.images import encode_palette_png
+from ...datagen.storage.files import atomic_write_json, read_json
 from .errors import EvaluationError
 from .methods import Method
 from .scores import SequenceScores, check_length, object_ids, score_frame

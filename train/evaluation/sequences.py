@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...datagen.images import decode_ids, decode_jpeg
-from ...datagen.records import IGNORE_ID
+from ...datagen.corpus.records import IGNORE_ID
+from ...datagen.imaging.images import decode_ids, decode_jpeg
 from .errors import EvaluationError
 
 FRAME_SUFFIXES = (".jpg", ".jpeg")

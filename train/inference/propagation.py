@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...datagen.records import IGNORE_ID
+from ...datagen.corpus.records import IGNORE_ID
 from ...models.aggregate import soft_aggregate
 from ...models.propagation import PropagationNetwork
 from .memory_bank import MemoryBank

@@ -1,0 +1,1 @@
+"""The corpus format: written crash-only, read at random."""

@@ -1,0 +1,1 @@
+"""The task farm: Ray and local processes."""

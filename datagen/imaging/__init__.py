@@ -1,0 +1,1 @@
+"""Pictures, ids and passes as bytes, and to look at."""

@@ -1,0 +1,163 @@
+"""Training samples: three frames of a clip with the masks of up to two objects (MiVOS, training on videos)."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from ..corpus.records import IGNORE_ID, ClipEntry
+from .affine import crop_matrix, draw_crop, draw_rotation_shear, flip_matrix, warp_ids, warp_rgb
+from .colour import ColourChange, JitterRange, change_colour, draw_jitter
+
+MIN_FRAMES = 3
+_PUBLISHED_CROP = 384
+
+
+@dataclass(frozen=True, kw_only=True)
+class TripletSettings:
+    """How a clip becomes a triplet; the defaults are MiVOS's for BL30K.
+
+    crop_size: side of the square result in pixels. Boxes cover `area_scale` of the frame, with width / height in
+    `aspect_ratio`, and are resized to the square, so a frame of any size will do.
+    flip_probability, greyscale_probability, clip_jitter: once for all three frames.
+    rotation_degrees, shear_degrees (about the centre, +-), frame_jitter: anew for each frame.
+    Objects are chosen by their area in the first frame, after augmentation, in pixels of a 384x384 crop (scaled with
+    the crop): above `min_object_area`; and, with `drop_growing_objects`, either above `large_object_area` there or
+    below `grown_object_area` in the other frames.
+    max_resamples: fresh draws when no object qualifies; then the triplet is all background.
+    """
+
+    crop_size: int = 384
+    area_scale: tuple[float, float] = (0.25, 1.0)
+    aspect_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    flip_probability: float = 0.5
+    greyscale_probability: float = 0.05
+    clip_jitter: JitterRange = field(
+        default_factory=lambda: JitterRange(brightness=0.1, contrast=0.03, saturation=0.03)
+    )
+    frame_jitter: JitterRange = field(
+        default_factory=lambda: JitterRange(brightness=0.01, contrast=0.01, saturation=0.01)
+    )
+    rotation_degrees: float = 15.0
+    shear_degrees: float = 10.0
+    min_object_area: float = 10**2
+    large_object_area: float = 30**2
+    grown_object_area: float = 20**2
+    drop_growing_objects: bool = True
+    max_resamples: int = 5
+
+    def __post_init__(self) -> None:
+        if self.crop_size < 16 or self.crop_size % 16:
+            raise ValueError(f"crop_size is {self.crop_size}, it must be a multiple of 16 (the stride of the networks)")
+        if not 0 < self.area_scale[0] <= self.area_scale[1] <= 1:
+            raise ValueError(f"area_scale is {self.area_scale}, it must be (low, high) with 0 < low <= high <= 1")
+        if not 0 < self.aspect_ratio[0] <= self.aspect_ratio[1]:
+            raise ValueError(f"aspect_ratio is {self.aspect_ratio}, it must be (low, high) with 0 < low <= high")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triplet:
+    """rgb uint8 (3, S, S, 3); labels uint8 (3, S, S) in {0, 1, 2}; selector float32 (2,).
+
+    `object_ids` are the ids in the clip of labels 1 and 2 (none for an all-background triplet). selector[0] is always
+    1, as published (an all-background triplet trains the network to answer nothing); selector[1] is 1 when there is a
+    second object. `frames` are the frame numbers, in the order of the triplet.
+    """
+
+    rgb: np.ndarray
+    labels: np.ndarray
+    selector: np.ndarray
+    key: str
+    frames: tuple[int, int, int]
+    object_ids: tuple[int, ...]
+
+
+class ClipSource(Protocol):
+    """What samples are drawn from; `Corpus` is one."""
+
+    def clip(self, key: str) -> ClipEntry: ...
+
+    def read_frame(self, key: str, t: int) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+def draw_frames(rng: np.random.Generator, num_frames: int, max_jump: int) -> tuple[int, int, int]:
+    """Draw three different frame numbers, ascending or (half of the time) descending.
+
+    As MiVOS's video loader: the start is uniform, each gap uniform in 1..max_jump+1, cut at the end of the clip. Two
+    defects of it are mended. Its caps can set the second frame onto the first (always, when the clip has max_jump
+    frames or less); here each frame keeps room for those after it. And its jump is cut to the length of the clip,
+    which pins the first two frames to the start of a short clip; here to half of the length.
+
+    ValueError when the clip has fewer than 3 frames or max_jump is below 1.
+    """
+    if num_frames < MIN_FRAMES or max_jump < 1:
+        raise ValueError(f"three frames need num_frames >= 3 and max_jump >= 1, got {num_frames} and {max_jump}")
+    jump = min(max_jump, (num_frames - 1) // 2)
+    start = min(int(rng.integers(num_frames - jump + 1)), num_frames - 3)
+    second = min(start + 1 + int(rng.integers(jump + 1)), max(num_frames - jump, start + 1), num_frames - 2)
+    third = min(second + 1 + int(rng.integers(jump + 1)), max(num_frames - jump // 2, second + 1), num_frames - 1)
+    return (third, second, start) if rng.random() < 0.5 else (start, second, third)
+
+
+def sample_triplet(
+    rng: np.random.Generator, corpus: ClipSource, key: str, max_jump: int, settings: TripletSettings
+) -> Triplet:
+    """Draw a triplet from a clip; the same rng state gives the same triplet.
+
+    max_jump: largest number of frames passed over between two frames (see `draw_frames`).
+    """
+    clip = corpus.clip(key)
+    for _ in range(1 + settings.max_resamples):
+        frames = draw_frames(rng, clip.num_frames, max_jump)
+        pictures = [corpus.read_frame(key, t) for t in frames]
+        rgb, ids = _augment(rng, pictures, settings)
+        candidates = usable_objects(ids, settings)
+        if len(candidates):
+            break
+    chosen = rng.permutation(candidates)[:2]
+    labels = np.zeros(ids.shape, np.uint8)
+    for label, object_id in enumerate(chosen, start=1):
+        labels[ids == object_id] = label
+    return Triplet(
+        rgb=rgb,
+        labels=labels,
+        selector=np.array([1, len(chosen) == 2], np.float32),
+        key=key,
+        frames=frames,
+        object_ids=tuple(int(object_id) for object_id in chosen),
+    )
+
+
+def usable_objects(ids: np.ndarray, settings: TripletSettings) -> np.ndarray:
+    """Return the ids that may be trained on, ascending; ids: uint8 (3, S, S), the first frame decides.
+
+    MiVOS's rule for BL30K: large enough in the first frame, and not one of which the first frame shows only a scrap.
+    """
+    areas = np.stack([np.bincount(frame.ravel(), minlength=256) for frame in ids])
+    areas = areas * (_PUBLISHED_CROP / settings.crop_size) ** 2
+    usable = areas[0] > settings.min_object_area
+    if settings.drop_growing_objects:
+        usable &= (areas[0] > settings.large_object_area) | (areas[1:].max(0) < settings.grown_object_area)
+    usable[[0, IGNORE_ID]] = False
+    return np.flatnonzero(usable)
+
+
+def _augment(
+    rng: np.random.Generator, pictures: list[tuple[np.ndarray, np.ndarray]], settings: TripletSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    size = settings.crop_size
+    height, width = pictures[0][1].shape
+    whole = crop_matrix(draw_crop(rng, height, width, settings.area_scale, settings.aspect_ratio), size)
+    if rng.random() < settings.flip_probability:
+        whole = flip_matrix(size) @ whole
+    clip_change = draw_jitter(rng, settings.clip_jitter)
+    greyscale = ColourChange(saturation=float(rng.random() >= settings.greyscale_probability))
+    rgb_frames, ids_frames = [], []
+    for rgb, ids in pictures:
+        matrix = draw_rotation_shear(rng, settings.rotation_degrees, settings.shear_degrees, size) @ whole
+        frame_change = draw_jitter(rng, settings.frame_jitter)
+        # Colours first, so that the border keeps its neutral colour whatever the change.
+        changed = change_colour(rgb, clip_change, frame_change, greyscale)
+        rgb_frames.append(warp_rgb(changed, matrix, size))
+        ids_frames.append(warp_ids(ids, matrix, size))
+    return np.stack(rgb_frames), np.stack(ids_frames)

@@ -1,0 +1,1 @@
+"""A corpus against what it says of itself."""

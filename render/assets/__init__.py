@@ -1,0 +1,1 @@
+"""Assets: found, measured, quarantined, split, dealt."""

@@ -1,0 +1,1 @@
+"""Before and beside a run: doctor, plan, status."""

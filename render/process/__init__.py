@@ -1,0 +1,1 @@
+"""Child processes for Blender and why they fail."""

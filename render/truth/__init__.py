@@ -1,0 +1,1 @@
+"""Ground truth in numpy: surfaces, tracks, self-checks."""

@@ -36,6 +36,10 @@ test-slow: install
 
 bench: install
 	$(BIN)/python bench/rendering.py --size 288x192 --frames 2
+	$(BIN)/python bench/blenderproc_renderer.py
+	$(BIN)/python bench/passes.py
+	$(BIN)/python bench/workers.py
+	$(BIN)/python bench/workers.py --memory --samples 1
 	$(BIN)/python bench/farm.py --clips 8 --frames 10
 	$(BIN)/python bench/training.py
 

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shutil
-import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import ray
-from vosforge.datagen.corpus.writer import CorpusWriter
+from clips import Tasks, run_on_farm, with_job
 from vosforge.datagen.farm.farm import FarmSettings, run_tasks
-from vosforge.render.assets.pool import AssetPool
-from vosforge.render.jobs.corpus import RenderJob, render_clip
+from vosforge.render.jobs.clip import render_clip
+from vosforge.render.jobs.job import RenderJob
 from vosforge.render.recipes import BL30K
 
 
@@ -39,40 +37,28 @@ def main() -> None:
     list(run_tasks(time.sleep, [(f"warm-{number}", 0.5) for number in range(2 * arguments.workers)], farm))
     by_hand, on_farm = 0.0, 0.0
     for block in range(arguments.blocks):
-        block_hand = _timed(settings, arguments.clips, lambda tasks: _run_by_hand(tasks, arguments.workers))
-        block_farm = _timed(settings, arguments.clips, lambda tasks: _run_on_farm(tasks, farm))
+        block_hand = with_job(
+            settings, arguments.clips, _timed(lambda job, tasks: _run_by_hand(job, tasks, arguments.workers))
+        )
+        block_farm = with_job(settings, arguments.clips, _timed(lambda job, tasks: run_on_farm(job, tasks, farm)))
         by_hand, on_farm = by_hand + block_hand, on_farm + block_farm
         print(f"block {block}: {block_hand:.1f} s by hand, {block_farm:.1f} s on the farm", flush=True)
     ray.shutdown()
     print(f"{by_hand:.1f} s of clips by hand; the farm takes {on_farm / by_hand - 1:+.1%} of that on top")
 
 
-def _timed(settings: object, num_clips: int, run: object) -> float:
-    folder = Path(tempfile.mkdtemp(prefix="vosforge-bench-"))
-    job = RenderJob(
-        root=folder / "corpus", name="bench", seed=1, num_clips=num_clips, settings=settings, assets=AssetPool()
-    )
-    writer = CorpusWriter(job.root, job.description())
-    tasks = [(writer.key(index), (job, index)) for index in range(num_clips)]
-    start = time.perf_counter()
-    run(tasks)
-    seconds = time.perf_counter() - start
-    if not all(writer.done(index) for index in range(num_clips)):
-        raise RuntimeError("not every clip was made; the comparison means nothing")
-    writer.close()
-    shutil.rmtree(folder)
-    return seconds
+def _timed(run: Callable[[RenderJob, Tasks], None]) -> Callable[[RenderJob, Tasks], float]:
+    def timed(job: RenderJob, tasks: Tasks) -> float:
+        start = time.perf_counter()
+        run(job, tasks)
+        return time.perf_counter() - start
+
+    return timed
 
 
-def _run_by_hand(tasks: list, workers: int) -> None:
+def _run_by_hand(job: RenderJob, tasks: Tasks, workers: int) -> None:
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(render_clip, [payload for _, payload in tasks]))
-
-
-def _run_on_farm(tasks: list, farm: FarmSettings) -> None:
-    for outcome in run_tasks(render_clip, tasks, farm):
-        if outcome.failure is not None:
-            raise RuntimeError(outcome.failure.message)
+        list(pool.map(lambda task: render_clip(job, task[1]), tasks))
 
 
 if __name__ == "__main__":

@@ -12,17 +12,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import resource
-import shutil
-import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-from vosforge.datagen.corpus.writer import CorpusWriter
-from vosforge.datagen.farm.farm import FarmSettings, run_tasks
-from vosforge.render.assets.pool import AssetPool
-from vosforge.render.jobs.corpus import RenderJob, render_clip
+from clips import Tasks, run_on_farm, with_job
+from vosforge.datagen.farm.farm import FarmSettings
+from vosforge.render.jobs.clip import render_clip
+from vosforge.render.jobs.job import RenderJob
 from vosforge.render.recipes import BL30K
 
 MEBIBYTE = 1 << 20
@@ -51,7 +47,7 @@ def measure_speed(settings: object, num_clips: int, num_blocks: int) -> None:
     """Print how many times the clips of one worker two workers make in the same time."""
     ratios = []
     for block in range(num_blocks):
-        one, two = (_with_job(settings, num_clips, lambda tasks, n=n: _seconds(tasks, n)) for n in (1, 2))
+        one, two = (with_job(settings, num_clips, lambda job, tasks, n=n: _seconds(job, tasks, n)) for n in (1, 2))
         ratios.append(one / two)
         print(f"block {block}: {one:.1f} s on one worker, {two:.1f} s on two: {ratios[-1]:.2f}x", flush=True)
     print(f"2 workers: {np.mean(ratios):.2f}x one worker (smallest {min(ratios):.2f}x)")
@@ -60,15 +56,15 @@ def measure_speed(settings: object, num_clips: int, num_blocks: int) -> None:
 def measure_memory(settings: object, num_clips: int) -> None:
     """Print the peak memory of every clip's process and how it changes from the first clips to the last."""
 
-    def run(tasks: list) -> tuple[list[float], list[float]]:
+    def run(job: RenderJob, tasks: Tasks) -> tuple[list[float], list[float]]:
         children, parent = [], []
         for _, payload in tasks:
-            children.append(render_clip(payload)["peak_memory_bytes"] / MEBIBYTE)
+            children.append(render_clip(job, payload)["peak_memory_bytes"] / MEBIBYTE)
             parent.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
             print(f"clip {len(children):>3}: {children[-1]:.0f} MiB, its parent {parent[-1]:.0f} MiB", flush=True)
         return children, parent
 
-    children, parent = _with_job(settings, num_clips, run)
+    children, parent = with_job(settings, num_clips, run)
     slope = np.polyfit(np.arange(num_clips), children, 1)[0] if num_clips > 1 else 0.0
     print(
         f"peak of a worker: {max(children):.0f} MiB (median {np.median(children):.0f}), {slope:+.2f} MiB a clip; "
@@ -76,30 +72,10 @@ def measure_memory(settings: object, num_clips: int) -> None:
     )
 
 
-def _with_job(settings: object, num_clips: int, run: Callable[[list], object]) -> object:
-    """Give the tasks of a fresh corpus to `run`; raises RuntimeError unless every clip was made."""
-    folder = Path(tempfile.mkdtemp(prefix="vosforge-bench-"))
-    try:
-        job = RenderJob(
-            root=folder / "corpus", name="bench", seed=1, num_clips=num_clips, settings=settings, assets=AssetPool()
-        )
-        writer = CorpusWriter(job.root, job.description())
-        value = run([(writer.key(index), (job, index)) for index in range(num_clips)])
-        if not all(writer.done(index) for index in range(num_clips)):
-            raise RuntimeError("not every clip was made; the comparison means nothing")
-        writer.close()
-    finally:
-        shutil.rmtree(folder)
-    return value
-
-
-def _seconds(tasks: list, num_workers: int) -> float:
-    """Wall-clock seconds of the tasks on local processes that are up before the clock starts."""
-    farm = FarmSettings(executor="local", num_workers=num_workers)
+def _seconds(job: RenderJob, tasks: Tasks, num_workers: int) -> float:
+    """Wall-clock seconds of the tasks on local worker processes."""
     start = time.perf_counter()
-    for outcome in run_tasks(render_clip, tasks, farm):
-        if outcome.failure is not None:
-            raise RuntimeError(outcome.failure.message)
+    run_on_farm(job, tasks, FarmSettings(executor="local", num_workers=num_workers))
     return time.perf_counter() - start
 
 

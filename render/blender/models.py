@@ -90,6 +90,8 @@ def _load_model_file(path: str) -> bpy.types.Object:
     for mesh in placed:
         instance = bpy.data.objects.new("model", mesh)
         bpy.context.scene.collection.objects.link(instance)
+        # Shape keys hold vertices of their own, which would be shown in place of the mesh's, in the file's units.
+        instance.shape_key_clear()
         joined.append(instance)
     model = _join(joined)
     _normalise(model)

@@ -78,11 +78,12 @@ def sample_scene(rng: ClipRandomness, assets: AssetPool, settings: RecipeSetting
         objects=tuple(
             dataclasses.replace(
                 entry,
-                texture=_with_or_without_maps(entry.texture, features.chosen(Feature.PBR, slot)),
+                texture=_with_or_without_maps(entry.texture, features.chosen(Feature.PBR, (entry.distractor_of or slot + 1) - 1)),
                 location=as_points(path.location),
                 rotation=as_points(path.rotation),
                 scale=as_points(path.scale),
-                deformation=draw_deformation(features, assets, entry.model, slot, settings),
+                # Objects fall as rigid bodies.
+                deformation=None if drop else draw_deformation(features, assets, entry.model, slot, settings),
             )
             for slot, (entry, path) in enumerate(zip(objects, paths, strict=True))
         ),

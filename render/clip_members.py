@@ -181,7 +181,7 @@ def _metadata(spec: SceneSpec, key: str, seed: int, findings: _Findings) -> dict
             }
             for slot, entry in enumerate(spec.objects)
         ],
-        "background": background.image.name,
+        "background": None if background.kind == "environment" else background.image.name,
         "surroundings": {
             "kind": background.kind,
             "floor": background.floor.texture.name if background.floor else None,
@@ -214,7 +214,8 @@ def _metadata(spec: SceneSpec, key: str, seed: int, findings: _Findings) -> dict
 
 
 def _statistics(spec: SceneSpec, masks: MaskLog, checks: dict, rejections: Sequence[str]) -> dict:
-    images = [spec.background.image, *(entry.texture for entry in spec.objects), *(e.model for e in spec.objects)]
+    images = [*(entry.texture for entry in spec.objects), *(entry.model for entry in spec.objects)]
+    images.append(spec.background.image if spec.background.kind != "environment" else None)
     images.append(spec.background.floor.texture if spec.background.floor else None)
     images.append(spec.environment.image if spec.environment else None)
     return {

@@ -123,7 +123,8 @@ class RecipeSettings:
     f_stop: Interval = (0.2, 0.6)
     """Drawn uniformly in its logarithm; a scene unit counts as a metre."""
     physics_probability: float = 0.0
-    """Objects fall onto the floor; entering, leaving and crossing do not apply to such a clip."""
+    """Objects fall onto the floor as rigid bodies; entering, leaving, crossing and deformation do not apply to such a
+    clip."""
     physics_floor_height: Interval = (-2.1, -1.6)
     physics_scale: Interval = (0.65, 0.9)
     """Shrinks the falling objects, so that they lie beside one another."""
@@ -144,9 +145,10 @@ class RecipeSettings:
     def __post_init__(self) -> None:
         for entry in dataclasses.fields(self):
             value = getattr(self, entry.name)
-            if entry.name.endswith(("_probability", "_share")) and isinstance(value, float) and not 0 <= value <= 1:
-                raise ValueError(f"{entry.name} {value}: must be from 0 to 1")
             is_interval = isinstance(value, tuple) and len(value) == 2 and not isinstance(value[0], tuple)
+            numbers = value if is_interval else (value,)
+            if entry.name.endswith(("_probability", "_share")) and not all(0 <= number <= 1 for number in numbers):
+                raise ValueError(f"{entry.name} {value}: must be from 0 to 1")
             if is_interval and value[0] > value[1]:
                 raise ValueError(f"{entry.name} {value}: the first number must not be larger than the second")
         if not 1 <= self.objects[0] <= self.objects[1] < MOST_OBJECTS:

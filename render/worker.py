@@ -1,7 +1,7 @@
 """The Blender child process: `scan` measures models, `render` turns one SceneSpec into a committed part, `probe` looks.
 
-Run by `vosforge.render.child.run_child`. Exit codes: 0 done, 3 rejected scene (its reason in the answer file), 4 a
-failure of a known kind (named in the answer file), anything else a failure whose traceback is the last of the output.
+Run by `vosforge.render.process.child.run_child`. Exit codes: 0 done, 3 rejected scene (its reason in the answer file),
+4 a failure of a known kind (named in the answer file), else a failure whose traceback is the last of the output.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from ..datagen.corpus.writer import commit_part
 from .checks import RejectedScene
 from .clip_members import render_members
 from .process.child import die_with_parent
+from .process.failures import EXIT_FAILED, EXIT_REJECTED
 from .scene import SceneSpec
 
-EXIT_REJECTED = 3
-EXIT_FAILED = 4
 _GPU_WORDS = ("cuda", "optix", "gpu", "device")
 
 

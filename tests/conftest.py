@@ -2,6 +2,8 @@
 
 import functools
 import json
+import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -22,6 +24,24 @@ from vosforge.datagen.imaging.passes import (
 )
 
 TINY_WIDTH, TINY_HEIGHT, TINY_FRAMES = 96, 64, 8
+
+
+_exit_status = 0
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Remember how the session ended, for `pytest_unconfigure`."""
+    global _exit_status
+    _exit_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """End a process that imported bpy at once: its own exit hangs now and then, after everything is done."""
+    if "bpy" in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_exit_status)
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ def _lock(root: Path) -> None:
     name = str(root.resolve())
     if name in _LOCKS:
         return
-    lock = open(root / "journal/writer.lock", "wb")  # noqa: SIM115 (held until release_folder or the end)
+    lock = open(root / "journal/writer.lock", "wb")  # noqa: SIM115 (held until release_store or the end)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

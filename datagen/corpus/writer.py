@@ -94,13 +94,18 @@ class CorpusWriter:
             return False
         return all(self._in_shard(index) for index in range(self.description.num_clips))
 
-    def assemble_ready(self, missing: Set[int] = frozenset()) -> list[str]:
+    def assemble_ready(self, missing: Set[int] = frozenset(), index: int | None = None) -> list[str]:
         """Build every shard whose clips are all done or in `missing`; return the names of the tars built.
 
         The bytes of a shard depend only on its clips, not on the order in which parts came. A shard that lacked a
         clip which has come since is built again. DamagedFile names a part whose bytes changed; it is removed, so that
         the same command makes it again.
+        index: look at the shard of this clip alone, without listing or reading any other part.
         """
+        if index is not None:
+            number = index // self.description.clips_per_shard
+            parts = {i: part for i in self._block(number) if (part := self._valid_part(i)) is not None}
+            return [self._assemble(number, parts)] if self._is_ready(number, parts, missing) else []
         sizes = self.store.sizes("parts")
         blocks: dict[int, set[int]] = {}
         for name in sizes:
@@ -114,7 +119,7 @@ class CorpusWriter:
                 # Killed after the manifest of the shard, before the parts went.
                 for index in sorted(indices):
                     self.store.remove(manifest_name(self.key(index)))
-            elif parts and all(i in parts or self._in_shard(i) or i in missing for i in self._block(number)):
+            elif self._is_ready(number, parts, missing):
                 built.append(self._assemble(number, parts))
         return built
 
@@ -162,6 +167,11 @@ class CorpusWriter:
     def _block(self, number: int) -> range:
         size = self.description.clips_per_shard
         return range(number * size, min((number + 1) * size, self.description.num_clips))
+
+    def _is_ready(self, number: int, parts: Mapping[int, dict[str, Any]], missing: Set[int]) -> bool:
+        """Whether these parts bring a shard something new, and nothing of it is still to come."""
+        is_new = any(not self._in_shard(index) for index in parts)
+        return is_new and all(i in parts or self._in_shard(i) or i in missing for i in self._block(number))
 
     def _read_shards(self) -> None:
         sizes = self.store.sizes("shards")

@@ -32,7 +32,7 @@ def run_tasks(
     tasks: (task id, payload) of plain data; any Sequence, read one by one as places become free. It may grow while the
     outcomes are read.
     Closing the generator, or Ctrl-C, stops the running tasks by force. Raises NoNodeLeft when no node is left that has
-    the resources of a task.
+    the resources of a task, ValueError when the cluster cannot be joined.
     """
     if settings.executor == "local":
         from .local import run_local
@@ -237,7 +237,11 @@ def _ray_session(settings: FarmSettings) -> Iterator[Any]:
         ray.init(address="local", num_cpus=num_cpus, **quiet)
     else:
         quiet.pop("include_dashboard")
-        ray.init(address=settings.address, **quiet)
+        try:
+            ray.init(address=settings.address, **quiet)
+        except (ConnectionError, RuntimeError) as error:
+            what = f"no Ray cluster can be joined at {settings.address}: {_describe(error)}"
+            raise ValueError(f"{what}; correct the address, or start the cluster") from error
     try:
         yield ray
     finally:

@@ -13,6 +13,9 @@ from typing import Any
 
 from .task import Failure, FarmSettings, Function, Outcome, Task, call_task, end_with_parent, lost_outcome
 
+END_SECONDS = 10.0
+"""What a worker without a task has to end by itself."""
+
 
 def run_local(
     function: Function, tasks: Sequence[Task], settings: FarmSettings, shared: Any = None
@@ -109,7 +112,10 @@ class _Worker:
         if kill:
             self.process.kill()
         self.connection.close()
-        self.process.join()
+        self.process.join(END_SECONDS)
+        if self.process.exitcode is None:  # a Python with foreign libraries may hang while it exits
+            self.process.kill()
+            self.process.join()
         return self.process.exitcode
 
 

@@ -1,5 +1,6 @@
 """Compare a corpus with what its index, its manifests and its metadata say."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,7 @@ def _check_index(index: dict[str, Any], keys: list[str], found: list[Problem]) -
 
     for entry in index["missing"]:
         found.append(Problem(where=entry["key"], what=f"is missing: {entry['reason']}"))
-    repeated = sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) != len(keys) else []
+    repeated = sorted(key for key, count in Counter(keys).items() if count > 1)
     if repeated:
         complain(f"the shards hold {repeated[0]} more than once")
     missing = {entry["key"] for entry in index["missing"]}

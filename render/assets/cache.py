@@ -10,7 +10,7 @@ from typing import Any
 from ...datagen.storage.files import atomic_write_json, read_json
 
 CACHE_VARIABLE = "VOSFORGE_CACHE"
-MEASUREMENT_VERSION = 3
+MEASUREMENT_VERSION = 4
 """Raised when `measure_model` answers more or differently."""
 
 Measurements = dict[str, dict[str, Any]]

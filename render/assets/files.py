@@ -80,8 +80,17 @@ def assets_of(kind: str, folder: Path, label: str, files: Sequence[Path]) -> lis
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Every file under a folder in name order; hidden ones and what archives of macOS leave behind are passed over."""
-    for place, folders, names in os.walk(folder):
+    """Every file under a folder in name order; hidden ones and what archives of macOS leave behind are passed over.
+
+    Links to folders are followed, because data sets are often put together from them; a folder that is reached twice is
+    walked once.
+    """
+    walked: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if os.path.realpath(place) in walked:
+            folders.clear()
+            continue
+        walked.add(os.path.realpath(place))
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
         for name in sorted(names):
             path = Path(place, name)

@@ -10,6 +10,7 @@ from mathutils import Matrix
 
 from ..procedural.shapes import Shape, build_shape
 from ..scene import AssetReference, ObjectSpec
+from .doubled_faces import drop_doubled_faces
 from .materials import replace_materials
 from .session import bproc, reset_blender
 
@@ -95,6 +96,7 @@ def _load_model_file(path: str) -> bpy.types.Object:
         joined.append(instance)
     model = _join(joined)
     _normalise(model)
+    drop_doubled_faces(model)
     _drop_missing_images(model)
     model[NUM_PARTS] = len(parts)
     return model

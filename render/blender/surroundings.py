@@ -23,7 +23,7 @@ LAMP_RADIUS = 0.4
 
 
 def add_camera(spec: SceneSpec) -> None:
-    """Pose the scene's camera at every frame and set its field of view."""
+    """Key the scene's camera and its focal length at every frame; `SceneMotion.keyframe` straightens the keys."""
     settings, scene = spec.render, bpy.context.scene
     camera = scene.camera.data
     camera.sensor_fit, camera.sensor_width = "AUTO", 36.0
@@ -34,16 +34,6 @@ def add_camera(spec: SceneSpec) -> None:
     for frame, focal_length in enumerate(focal_lengths):
         camera.lens = focal_length * camera.sensor_width / max(settings.width, settings.height)
         camera.keyframe_insert("lens", frame=frame)
-    _move_evenly(scene.camera)
-    _move_evenly(camera)
-
-
-def _move_evenly(owner: bpy.types.ID) -> None:
-    """Straight lines between keyframes and beyond them: an open shutter sees the times between frames."""
-    for curve in owner.animation_data.action.fcurves:
-        curve.extrapolation = "LINEAR"
-        for point in curve.keyframe_points:
-            point.interpolation = "LINEAR"
 
 
 def camera_metadata(spec: SceneSpec) -> dict:

@@ -87,7 +87,3 @@ def exposure_stops(spec: SceneSpec) -> float:
             0.5 * float(np.array(light.colour) @ LUMINANCE) * light.energy_watts * np.mean(1 / squared) / (4 * np.pi**2)
         )
     return float(np.clip(-EXPOSURE_SHARE * np.log2(max(level, 1e-6)), *EXPOSURE_STOPS))
-
-
-def _luminance(colour: tuple[float, float, float]) -> float:
-    return float(np.array(colour) @ LUMINANCE)

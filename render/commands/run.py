@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +84,7 @@ def make_job(arguments: Run, console: object) -> tuple[RenderJob, Measurements]:
     check_installed(("bpy", "render"), *([("ray", "farm")] if arguments.executor == "ray" else []))
     root = place_of(arguments.out)
     store = open_store(root)
-    known = json.loads(store.read_bytes(ASSET_CACHE)) if store.size(ASSET_CACHE) else {}
+    known = store.read_json(ASSET_CACHE) if store.size(ASSET_CACHE) else {}
     with counting_bar(console, "measuring models") as bar:
         # With --address the workers are those of a cluster; models are measured here.
         num_workers = min(arguments.workers, os.cpu_count() or 1)

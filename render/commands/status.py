@@ -43,7 +43,7 @@ def run(arguments: Status) -> int:
     found = reader.read()
     if arguments.watch:
         with Live(_text(found), console=console, auto_refresh=False) as live:
-            while not (found.is_finished and found.clips_done == found.clips_total):
+            while not (found.is_finished and _has_every_clip(found)):
                 time.sleep(arguments.watch)
                 found = reader.read()
                 live.update(_text(found), refresh=True)
@@ -51,7 +51,11 @@ def run(arguments: Status) -> int:
         console.print(_text(found))
     if arguments.json is not None:
         atomic_write_json(arguments.json, found.as_json())
-    return 0 if found.clips_done == found.clips_total else 1
+    return 0 if _has_every_clip(found) else 1
+
+
+def _has_every_clip(found: Found) -> bool:
+    return found.clips_done == found.clips_total and not found.redo
 
 
 def _text(found: Found) -> str:
@@ -83,6 +87,8 @@ def _text(found: Found) -> str:
         if counts:
             lines.append(f"{title:10s} " + ", ".join(f"{name}: {number}" for name, number in counts.items()))
     lines += [f"poisoned   {asset}: {reason}" for asset, reason in found.poison.items()]
+    if found.redo:
+        lines.append(f"to redo    {len(found.redo)} clips, drawn before an asset was poisoned; run the command again")
     lines += [f"missing    {key}: {reason}" for key, reason in found.missing.items()]
     return "\n".join(lines)
 

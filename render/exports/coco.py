@@ -42,6 +42,7 @@ def export_coco(
         raise ValueError("pycocotools is not installed here; pip install 'vosforge[coco]'") from None
     folder = ExportFolder(out, corpus, {"format": "coco"})
     if folder.is_finished():
+        shutil.rmtree(out / RECORDS, ignore_errors=True)  # killed before the last line below
         return folder
     first_frames = np.cumsum([0, *(clip.num_frames for clip in corpus.clips)])
     for number, clip in enumerate(corpus.clips):

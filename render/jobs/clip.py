@@ -16,11 +16,11 @@ from ...datagen.corpus.records import clip_key
 from ...datagen.storage.store import open_store
 from ..checks import RejectedScene
 from ..process.child import ChildFailure, explain_failure, run_child
+from ..process.failures import EXIT_REJECTED, read_answer
 from ..scene import SceneSpec
 from .job import RenderJob
 from .suspects import absent_files, find_culprit
 
-EXIT_REJECTED = 3
 SEARCH_AT_ONCE = ("timeout", "asset")
 """Failures after which the culprit is looked for before the attempt is repeated: a repeat of a hanging scene would cost
 another time limit, a broken file stays broken."""
@@ -125,17 +125,9 @@ class _Child:
         limit_bytes = self.job.memory_limit_bytes
         arguments = ["render", str(request), str(answer)]
         result = run_child(arguments, log, limit, limit_bytes=limit_bytes, worker=self.job.worker)
-        said = _read_answer(answer)
+        said = read_answer(answer)
         if result.returncode == EXIT_REJECTED and "rejected" in said:
             raise RejectedScene(said["rejected"], said["detail"])
         if result.returncode != 0 or not said:
             raise explain_failure(result, limit, limit_bytes, said)
         return {**said, "peak_memory_bytes": max(result.peak_bytes, said.get("peak_memory_bytes") or 0)}
-
-
-def _read_answer(path: Path) -> dict[str, Any]:
-    """What the child answered; empty when it did not, or was killed while it wrote."""
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return {}

@@ -5,6 +5,7 @@ Running the same job again is the resume.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from ...datagen.corpus.writer import CorpusWriter
 from ...datagen.farm.farm import FarmSettings, NoNodeLeft, Outcome, run_tasks
 from ...datagen.storage.store import open_store
 from ..assets.pool import ledger_rows
+from ..checks import RejectedScene
 from .clip import ClipFailed, render_clip
 from .job import JobReport, RenderJob
 from .poison import PoisonLedger, changed_clips, draw_changes
@@ -60,12 +62,16 @@ def render_corpus(
 
 
 class ClipQueue(Sequence):
-    """The clips to hand out, in order; it grows when one must be made again. Each goes out with the poison of then."""
+    """The clips to hand out, in order; it grows when one must be made again. Each goes out with the poison of then.
+
+    handed: {clip in the hands of the farm: the poison it went out with}. awaited: clips that are to come (again).
+    """
 
     def __init__(self, writer: CorpusWriter, ledger: PoisonLedger) -> None:
         self._writer, self._ledger = writer, ledger
         self._indices: list[int] = []
         self.handed: dict[int, frozenset[str]] = {}
+        self.awaited: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -78,6 +84,7 @@ class ClipQueue(Sequence):
     def add(self, index: int) -> None:
         """Hand out a clip (again) after all others."""
         self._indices.append(index)
+        self.awaited.add(index)
 
 
 class _Run:
@@ -101,6 +108,7 @@ class _Run:
         """Take out what the poison ledger no longer allows, and queue every clip that is not there."""
         fresh = {name: reason for name, reason in self.job.poison.items() if name not in self.ledger.names}
         if fresh:
+            self._check_enough_is_left(self.ledger.names | set(fresh))
             self._poison(fresh)
         for key in sorted(self.ledger.redo):
             index = self.writer.description.index_of(key)
@@ -118,12 +126,13 @@ class _Run:
             snapshot = self.queue.handed.pop(index)
             is_made = self._settle(index, outcome, snapshot)
             if is_made is not None:
-                self.writer.assemble_ready(frozenset(self.missing))
+                self.queue.awaited.discard(index)
+                self._assemble_around(index)
                 yield is_made
 
     def finish(self) -> JobReport:
         """Write what describes the whole corpus, the index last."""
-        self.writer.assemble_ready(frozenset(self.missing))
+        self.writer.assemble_ready(self.missing.keys())
         used = {name for _, statistics in self.writer.clip_records() for name in statistics["assets"]}
         rows = ledger_rows(self.job.pool(self.ledger.names), used)
         for row in rows:
@@ -131,6 +140,21 @@ class _Run:
                 row |= {"status": "quarantined", "reason": self.ledger.reasons[row["asset"]]}
         self.writer.write_assets(rows)
         return self.report(self.writer.finish(self.missing))
+
+    def _check_enough_is_left(self, poisoned: frozenset[str]) -> None:
+        """Raise ValueError, before a clip is taken out, when the poison leaves nothing to draw a split from."""
+        for index in {0, self.job.val_every - 1} & set(range(self.job.num_clips)):
+            with contextlib.suppress(RejectedScene):
+                self.job.draw(index, 0, poisoned)
+
+    def _assemble_around(self, index: int) -> None:
+        """Assemble the shard of a clip that has ended, once no other clip of it is awaited.
+
+        Only that shard is looked at: a listing after each of 30,000 clips would keep an object store busy.
+        """
+        first = index - index % self.job.clips_per_shard
+        if self.queue.awaited.isdisjoint(range(first, first + self.job.clips_per_shard)):
+            self.writer.assemble_ready(self.missing.keys(), index)
 
     def report(self, index_path: object) -> JobReport:
         """How it ended."""

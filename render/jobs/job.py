@@ -16,7 +16,7 @@ from ..randomness import ClipRandomness
 from ..recipes import RecipeSettings, sample_scene
 from ..scene import SceneSpec
 
-RENDER_VERSION = 2
+RENDER_VERSION = 3
 """Raised whenever the same settings, assets and seed give other bytes than before."""
 
 

@@ -56,8 +56,8 @@ def draw_changes(job: RenderJob, index: int, last_attempt: int, old: frozenset[s
 def _drawn(job: RenderJob, index: int, attempt: int, poisoned: frozenset[str]) -> object:
     try:
         return job.draw(index, attempt, poisoned)
-    except RejectedScene as rejection:
-        return str(rejection)
+    except (RejectedScene, ValueError) as refusal:  # ValueError: no asset of a kind is left; the clip goes missing
+        return str(refusal)
 
 
 def changed_clips(

@@ -17,9 +17,8 @@ from ...datagen.storage.store import open_store
 from ..checks import RejectedScene
 from ..jobs.job import RenderJob
 from ..process.child import run_child
-from ..process.failures import explain_failure
+from ..process.failures import EXIT_REJECTED, explain_failure, read_answer
 from ..scene import SceneSpec
-from ..worker import EXIT_REJECTED
 from .forecast import extrapolate
 
 SHORT_FRAMES = 2
@@ -122,14 +121,20 @@ def _render(job: RenderJob, key: str, spec: SceneSpec, rejections: list[str], un
         checks = dict.fromkeys(checks, 0)  # two frames of an accepted clip may show less of an object
     with tempfile.TemporaryDirectory(prefix="vosforge-pilot-") as folder:
         request, answer, log = (Path(folder, name) for name in ("request.json", "answer.json", "output.log"))
-        order = {"root": job.root, "key": key, "seed": job.seed, "spec": spec.to_json(), "checks": checks}
+        # The part that stays in the job's root is the long one.
+        root = folder if ungated else job.root
+        order = {"root": root, "key": key, "seed": job.seed, "spec": spec.to_json(), "checks": checks}
         request.write_text(json.dumps(order | {"rejections": rejections}))
         cpu, wall = _children_seconds(), time.monotonic()
         result = run_child(
-            ["render", str(request), str(answer)], log, job.clip_limit_seconds, limit_bytes=job.memory_limit_bytes
+            ["render", str(request), str(answer)],
+            log,
+            job.clip_limit_seconds,
+            limit_bytes=job.memory_limit_bytes,
+            worker=job.worker,
         )
         cpu, wall = _children_seconds() - cpu, time.monotonic() - wall
-        said = json.loads(answer.read_text()) if answer.exists() else {}
+        said = read_answer(answer)
     if result.returncode not in (0, EXIT_REJECTED) or not said:
         failure = explain_failure(result, job.clip_limit_seconds, job.memory_limit_bytes, said)
         raise ValueError(f"pilot clip {key} does not render: {failure.kind}: {failure}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from typing import Any
 
 from ...datagen.corpus.journal import read_journal
 from ...datagen.storage.store import Store, open_store
+from ..jobs.poison import PoisonLedger
 
 RATE_WINDOW_SECONDS = 3600.0
 READ_AT_ONCE = 256
@@ -28,7 +28,8 @@ class Status:
     {class of the reason: scenes redrawn}; failures: {class of the reason: clips that failed, later ones included};
     missing: {key: the reason it failed last} of clips that are not there. rate: clips a hour over the last hour of the
     journal, 0 without one; eta_seconds at that rate, None without. hosts, devices: {name: clips}. age_seconds: since
-    the last event, None without one.
+    the last event, None without one. redo: keys of clips that may show an asset poisoned since; there or not, they are
+    not done with.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Status:
     failures: dict[str, int] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     poison: dict[str, str] = field(default_factory=dict)
+    redo: list[str] = field(default_factory=list)
     hosts: dict[str, int] = field(default_factory=dict)
     devices: dict[str, int] = field(default_factory=dict)
 
@@ -71,7 +73,7 @@ class StatusReader:
 
     def read(self) -> Status:
         """Count what is there now."""
-        described = json.loads(self._store.read_bytes("journal/corpus.json"))
+        described = self._store.read_json("journal/corpus.json")
         shards, parts = self._records("shards"), self._records("parts")
         clips: dict[int, dict[str, int]] = {}
         for record in (*parts, *shards):  # a part whose shard is there already is the same clip
@@ -82,8 +84,9 @@ class StatusReader:
         done_keys = {counts["key"] for counts in clips.values()}
         now = self._clock()
         rate = _rate(events)
-        index, poison = self._content("index.json"), "journal/poison.json"
-        listed = {entry["key"]: entry["reason"] for entry in json.loads(index)["missing"]} if index else {}
+        index, ledger = self._content("index.json"), PoisonLedger(self._store)
+        absent = self._store.parse_json("index.json", index)["missing"] if index else ()
+        listed = {entry["key"]: entry["reason"] for entry in absent}
         return Status(
             name=described["name"],
             recipe=described["recipe"],
@@ -94,14 +97,15 @@ class StatusReader:
             parts=len(parts),
             frames=sum(counts["frames"] for counts in clips.values()),
             bytes=sum(record["bytes"] for record in (*shards, *parts)),
-            is_finished=index is not None,
+            is_finished=index is not None and not ledger.redo,
             rate_clips_per_hour=rate,
             eta_seconds=3600.0 * (total - len(clips)) / rate if rate and total > len(clips) else None,
             age_seconds=now - max(event["time"] for event in events) if events else None,
             rejections=_count_rejections(events),
             failures=dict(Counter(str(e.get("kind", "error")) for e in events if e.get("event") == "clip failed")),
             missing=listed | _missing(events, done_keys),
-            poison=json.loads(self._store.read_bytes(poison)) if self._store.size(poison) else {},
+            poison=ledger.reasons,
+            redo=sorted(ledger.redo),
             hosts=_count(events, "host"),
             devices=_count(events, "device"),
         )
@@ -117,7 +121,7 @@ class StatusReader:
             names = fresh[start : start + READ_AT_ONCE]
             for name, content in zip(names, self._contents(names), strict=True):
                 if content is not None:
-                    self._manifests[name] = (wanted[name], _summary(json.loads(content)))
+                    self._manifests[name] = (wanted[name], _summary(self._store.parse_json(name, content)))
         return [self._manifests[name][1] for name in wanted if name in self._manifests]
 
     def _contents(self, names: list[str]) -> list[bytes | None]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .child import ChildResult
+
+EXIT_REJECTED = 3
+EXIT_FAILED = 4
+"""Exit codes of a child that has said why in its answer file: a rejected scene, a failure of a known kind."""
 
 FAILURE_KINDS = ("timeout", "memory", "asset", "gpu", "python", "crash")
 
@@ -62,6 +68,14 @@ def explain_failure(
         name = signal.Signals(-result.returncode).name
         return ChildFailure("crash", f"Blender ended with {name}; end of output: {last}")
     return ChildFailure("python", last)
+
+
+def read_answer(path: Path) -> dict[str, Any]:
+    """What a child answered; empty when it did not, or was killed while it wrote."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def last_line(text: str) -> str:

@@ -44,6 +44,10 @@ def sample_scene(rng: ClipRandomness, assets: AssetPool, settings: RecipeSetting
     features = Features(rng, settings)
     base_camera = draw_camera(rng.stream(Stream.CAMERA), settings)
     objects, paths = _draw_objects(rng, assets, settings, view_of(base_camera, settings))
+    objects = [
+        dataclasses.replace(entry, texture=_with_or_without_maps(entry.texture, features.chosen(Feature.PBR, slot)))
+        for slot, entry in enumerate(objects)
+    ]
     camera = add_camera_features(base_camera, features, settings)
     drop = draw_drop(features.rng(Feature.PHYSICS), settings) if features.chosen(Feature.PHYSICS) else None
     if drop is not None:
@@ -78,7 +82,6 @@ def sample_scene(rng: ClipRandomness, assets: AssetPool, settings: RecipeSetting
         objects=tuple(
             dataclasses.replace(
                 entry,
-                texture=_with_or_without_maps(entry.texture, features.chosen(Feature.PBR, (entry.distractor_of or slot + 1) - 1)),
                 location=as_points(path.location),
                 rotation=as_points(path.rotation),
                 scale=as_points(path.scale),

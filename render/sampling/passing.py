@@ -32,8 +32,8 @@ def let_objects_pass(
 ) -> list[ObjectPath]:
     """Have one object enter, one leave and one pass behind another, where chosen.
 
-    Returns the paths with up to three of them pushed; in a clip of fewer than four frames, as they are. Raises
-    RejectedScene when no object can do what was chosen.
+    Returns the paths with up to three of them pushed; in a clip of fewer than four frames, as they are; a single object
+    passes behind nothing. Raises RejectedScene when no object can do what was chosen.
     """
     if settings.num_frames < FEWEST_FRAMES:
         return paths
@@ -42,7 +42,7 @@ def let_objects_pass(
         if features.chosen(feature):
             slot, paths = _cross_the_edge(features.rng(feature), paths, view, settings, end, ends)
             ends.setdefault(slot, set()).add(end)
-    if features.chosen(Feature.CROSSING):
+    if features.chosen(Feature.CROSSING) and len(paths) > 1:
         paths = _pass_behind(features.rng(Feature.CROSSING), paths, view, settings, ends)
     return paths
 

@@ -55,7 +55,9 @@ def adapt_lights(lights: tuple[LightSpec, ...], features: Features, settings: Re
         lights = tuple(_before_wall_above_floor(light) for light in lights)
     if features.chosen(Feature.HDRI):
         share = features.rng(Feature.HDRI, 1).uniform(*settings.hdri_light_share)
-        lights = (dataclasses.replace(lights[0], energy_watts=float(share * lights[0].energy_watts)),)
+        lights = tuple(
+            dataclasses.replace(light, energy_watts=float(share * light.energy_watts)) for light in lights[:1]
+        )
     return lights
 
 

@@ -13,8 +13,6 @@ import numpy as np
 
 from ..camera_path import project_points
 
-STATIC_ID = 0
-
 
 @dataclass(frozen=True, kw_only=True)
 class ClipGeometry:

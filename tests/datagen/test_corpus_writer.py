@@ -46,6 +46,19 @@ def test_a_shard_appears_as_soon_as_its_block_is_done(tmp_path, tiny_world):
     assert writer.done(2) and writer.done(3)
 
 
+def test_the_shard_of_one_clip_is_assembled_without_a_look_at_other_parts(tmp_path, tiny_world, monkeypatch):
+    writer = CorpusWriter(tmp_path, tiny_world.description())
+    monkeypatch.setattr(writer.store, "sizes", lambda _folder: pytest.fail("nothing is listed"))
+    for index in (0, 2, 3, 4):
+        tiny_world.commit(tmp_path, index)
+    assert writer.assemble_ready(index=0) == []
+    assert writer.assemble_ready(index=3) == ["clips-00001.tar"] and writer.assemble_ready(index=3) == []
+    assert writer.assemble_ready({5}, index=4) == ["clips-00002.tar"]
+    tiny_world.commit(tmp_path, 5)
+    assert writer.assemble_ready(index=5) == ["clips-00002.tar"], "built again with the clip that came"
+    assert writer.done(0) and writer.done(4) and writer.done(5) and not writer.done(1)
+
+
 def test_an_unfinished_corpus_does_not_open_and_cannot_be_finished(tmp_path, tiny_world):
     writer = CorpusWriter(tmp_path, tiny_world.description())
     tiny_world.commit(tmp_path, 0)

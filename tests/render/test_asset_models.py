@@ -182,6 +182,18 @@ def test_an_unreadable_file_is_quarantined(tmp_path, no_blender):
     assert "cannot be read" in pool.quarantined()[0].reason
 
 
+def test_linked_folders_are_walked_once(tmp_path):
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "models"
+    elsewhere.mkdir()
+    (folder / "own").mkdir(parents=True)
+    (elsewhere / "far.obj").write_text("v 0 0 0\n")
+    (folder / "own" / "near.obj").write_text("v 1 0 0\n")
+    (folder / "linked").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(folder)
+    names = [asset.name for asset in find_assets("model", folder, "models")]
+    assert names == ["models/linked/far.obj", "models/own/near.obj"]
+
+
 def test_a_mixed_folder_is_sorted_out(tmp_path):
     from PIL import Image
 

@@ -54,6 +54,26 @@ def test_a_rig_leaves_nothing_but_the_model_behind(tmp_path):
     assert [entry for entry in bpy.context.scene.objects if entry.type != "CAMERA"] == [model]
 
 
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_a_model_with_shape_keys_is_shown_normalised(tmp_path, weight):
+    reset_blender()
+    bpy.ops.mesh.primitive_cube_add(size=10.0, location=(3, 4, 5))
+    box = bpy.context.object
+    box.shape_key_add(name="Basis")
+    stretched = box.shape_key_add(name="stretched")
+    for corner in stretched.data:
+        corner.co.z *= 2.0
+    stretched.value = weight
+    bpy.ops.export_scene.gltf(filepath=str(tmp_path / "box.glb"))
+    reset_blender()
+    model = add_object(cube(tmp_path / "box.glb"))
+    bpy.context.view_layer.update()
+    shown = model.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    corners = np.array([tuple(vertex.co) for vertex in shown.vertices])
+    assert np.linalg.norm(np.ptp(corners, axis=0)) == pytest.approx(1.0)
+    assert np.abs(corners.max(axis=0) + corners.min(axis=0)).max() < 1e-5, "centred"
+
+
 def test_an_image_that_is_missing_leaves_the_plain_colour(tmp_path):
     (tmp_path / "skin.mtl").write_text("newmtl skin\nKd 0.2 0.4 0.6\nmap_Kd gone.png\n")
     path = write_cube(tmp_path / "cube.obj")
@@ -71,3 +91,14 @@ def test_a_texture_map_that_is_no_picture_is_named(tmp_path):
     reset_blender()
     with pytest.raises(ValueError, match=r"n\.png.*cannot be read"):
         add_object(cube(write_cube(tmp_path / "cube.obj"), texture=texture))
+
+
+def test_faces_that_lie_on_one_another_become_one(tmp_path):
+    corners = ["v 0 0 0", "v 1 0 0", "v 1 1 0", "v 0 1 0"]
+    sheet = ["f 1 2 3 4", "f 8 7 6 5"]  # the other side, with vertices of its own
+    (tmp_path / "leaf.obj").write_text("\n".join([*corners, *corners, "v 0 0 1", *sheet, "f 1 2 9"]) + "\n")
+    reset_blender()
+    model = add_object(cube(tmp_path / "leaf.obj"))
+    assert len(model.data.polygons) == 2
+    assert len(model.data.vertices) == 9, "vertices keep their numbers, which rigs rely on"
+    assert measure_model(str(tmp_path / "leaf.obj"))["faces"] == 2

@@ -7,6 +7,7 @@ import pytest
 from feature_scenes import POOL, SMALL, draw, pairs, path_of, view_of, with_features
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from vosforge.render.assets.pool import AssetPool
 from vosforge.render.camera_path import camera_poses
 from vosforge.render.checks import RejectedScene
 from vosforge.render.randomness import ClipRandomness
@@ -87,6 +88,34 @@ def test_a_distractor_repeats_model_and_texture_and_goes_its_own_way():
         assert (twin.model, twin.texture, twin.scale) == (original.model, original.texture, original.scale)
         assert twin.location != original.location and original.distractor_of is None
         assert view_of(on).sees(path_of(twin, on)).mean() >= SMALL.guest_in_view_share
+
+
+def test_a_distractor_has_the_maps_of_its_original_or_none():
+    recipe = with_features(Feature.DISTRACTOR, recipe=dataclasses.replace(SMALL, pbr_probability=0.5))
+    seen = set()
+    for index in range(12):
+        try:
+            objects = sample_scene(ClipRandomness(seed=8, index=index), POOL, recipe).objects
+        except RejectedScene:
+            continue
+        twin = objects[-1]
+        assert twin.texture == objects[twin.distractor_of - 1].texture
+        seen.add(bool(twin.texture.maps))
+    assert seen == {True, False}
+
+
+def test_falling_objects_are_rigid():
+    deforming = (Feature.LATTICE, Feature.ARTICULATION, Feature.ANIMATION)
+    assert all(entry.deformation for entry in draw(3, *deforming, pool=POOL).objects)
+    assert not any(entry.deformation for entry in draw(3, Feature.PHYSICS, *deforming, pool=POOL).objects)
+
+
+def test_a_single_object_passes_behind_nothing_and_needs_no_lamp():
+    lonely = with_features(
+        Feature.CROSSING, Feature.HDRI, recipe=dataclasses.replace(SMALL, objects=(1, 1), lights=(0, 0))
+    )
+    spec = sample_scene(ClipRandomness(seed=5, index=0), AssetPool(), lonely)
+    assert len(spec.objects) == 1 and spec.lights == () and spec.environment is not None
 
 
 @settings(max_examples=25, deadline=None)

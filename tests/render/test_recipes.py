@@ -203,6 +203,10 @@ def test_an_unknown_recipe_is_named():
 def test_a_number_that_cannot_be_is_named():
     with pytest.raises(ValueError, match=r"pan_probability 1.5: must be from 0 to 1"):
         dataclasses.replace(BL30K, pan_probability=1.5)
+    with pytest.raises(ValueError, match=r"pan_probability 2: must be from 0 to 1"):
+        dataclasses.replace(BL30K, pan_probability=2)
+    with pytest.raises(ValueError, match=r"hdri_light_share \(0.5, 1.5\): must be from 0 to 1"):
+        dataclasses.replace(BL30K, hdri_light_share=(0.5, 1.5))
     with pytest.raises(ValueError, match=r"fov_radians \(0.9, 0.7\): the first number must not be larger"):
         dataclasses.replace(BL30K, fov_radians=(0.9, 0.7))
     with pytest.raises(ValueError, match=r"objects \(3, 16\): a clip holds 1 to 15 objects"):

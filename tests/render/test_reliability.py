@@ -11,9 +11,11 @@ from fake_farm import SETTINGS, events, fake_job, models, shard_bytes
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.farm.farm import FarmSettings
 from vosforge.datagen.storage import store as store_module
+from vosforge.datagen.storage.folder_store import FolderStore
 from vosforge.datagen.storage.store import open_store
 from vosforge.datagen.verify.corpus import verify
 from vosforge.render.jobs.corpus import render_corpus
+from vosforge.render.jobs.poison import changed_clips
 
 LOCAL = FarmSettings(executor="local")
 
@@ -51,20 +53,39 @@ def undisturbed(tmp_path_factory, pool):
     return shard_bytes(root)
 
 
+def first_shards(shards: dict[str, bytes], count: int) -> dict[str, bytes]:
+    """Those of a shorter corpus: a clip depends on its index alone, not on how many there are."""
+    return dict(sorted(shards.items())[:count])
+
+
 def model_of_some_clips(job) -> str:
     """A model that some clips show and others do not."""
     shown = [{entry.model.name for entry in job.draw(index, 0).objects} for index in range(job.num_clips)]
     return next(name for name in sorted(set.union(*shown)) if 1 < sum(name in names for names in shown) < len(shown))
 
 
+def test_no_folder_is_listed_while_clips_come_in(tmp_path, pool, monkeypatch):
+    listed, seen, sizes = [], [], FolderStore.sizes
+    monkeypatch.setattr(FolderStore, "sizes", lambda store, folder: listed.append(folder) or sizes(store, folder))
+    job = fake_job(tmp_path / "corpus", pool, num_clips=3)
+    render_corpus(job, LOCAL, on_clip=lambda _is_made: seen.append((len(listed), len(shard_names(job.root)))))
+    assert [shards for _, shards in seen] == [0, 1, 2], "a shard appears with its last clip"
+    assert len({listings for listings, _ in seen}) == 1
+
+
+def shard_names(root: str) -> list[str]:
+    """The tars of the shards of a corpus folder."""
+    return [name for name in os.listdir(f"{root}/shards") if name.endswith(".tar")]
+
+
 def test_a_crash_by_chance_is_repeated_and_changes_nothing(tmp_path, pool, undisturbed, rules):
     rules({"key": "fake-000001", "do": "segfault", "times": 1})
-    report = render_corpus(fake_job(tmp_path / "corpus", pool), LOCAL)
-    assert (report.made, report.missing, report.poisoned) == (6, {}, {})
-    assert shard_bytes(tmp_path / "corpus") == undisturbed
+    report = render_corpus(fake_job(tmp_path / "corpus", pool, num_clips=2), LOCAL)
+    assert (report.made, report.missing, report.poisoned) == (2, {}, {})
+    assert shard_bytes(tmp_path / "corpus") == first_shards(undisturbed, 1)
 
 
-@pytest.mark.parametrize("deed", ["segfault", "fail"])
+@pytest.mark.parametrize("deed", ["segfault", pytest.param("fail", marks=pytest.mark.slow)])
 def test_a_model_that_breaks_blender_is_poisoned_and_its_clips_are_drawn_without_it(tmp_path, pool, rules, deed):
     job = fake_job(tmp_path / "found", pool)
     culprit = model_of_some_clips(job)
@@ -113,23 +134,23 @@ def test_a_finished_corpus_takes_a_ledger_that_is_given_later(tmp_path, pool, un
 
 def test_an_innocent_scene_that_keeps_crashing_is_named_and_made_by_the_next_run(tmp_path, pool, undisturbed, rules):
     root = tmp_path / "corpus"
-    job = fake_job(root, pool, clip_retries=0)
-    rules({"key": "fake-000002", "do": "segfault", "times": 2})
+    job = fake_job(root, pool, num_clips=2, clip_retries=0)
+    rules({"key": "fake-000001", "do": "segfault", "times": 2})
     report = render_corpus(job, LOCAL)
-    assert list(report.missing) == ["fake-000002"] and report.poisoned == {}
-    assert "SIGSEGV" in report.missing["fake-000002"]
-    assert (root / "journal/logs/fake-000002.log").exists()
+    assert list(report.missing) == ["fake-000001"] and report.poisoned == {}
+    assert "SIGSEGV" in report.missing["fake-000001"]
+    assert (root / "journal/logs/fake-000001.log").exists()
     rules()
     report = render_corpus(job, LOCAL)
-    assert (report.made, report.already_there, report.missing) == (1, 5, {})
-    assert shard_bytes(root) == undisturbed
+    assert (report.made, report.already_there, report.missing) == (1, 1, {})
+    assert shard_bytes(root) == first_shards(undisturbed, 1)
 
 
 def test_a_clip_that_crashes_on_one_node_is_handed_out_again(tmp_path, pool, undisturbed, rules):
-    rules({"key": "fake-000002", "do": "segfault", "times": 2})
-    report = render_corpus(fake_job(tmp_path / "corpus", pool), LOCAL)
-    assert report.missing == {} and shard_bytes(tmp_path / "corpus") == undisturbed
-    assert [event["key"] for event in events(tmp_path / "corpus", "clip again")] == ["fake-000002"]
+    rules({"key": "fake-000001", "do": "segfault", "times": 2})
+    report = render_corpus(fake_job(tmp_path / "corpus", pool, num_clips=2), LOCAL)
+    assert report.missing == {} and shard_bytes(tmp_path / "corpus") == first_shards(undisturbed, 1)
+    assert [event["key"] for event in events(tmp_path / "corpus", "clip again")] == ["fake-000001"]
 
 
 def test_a_hanging_model_is_found_within_its_limits(tmp_path, pool, rules):
@@ -147,6 +168,28 @@ def test_a_node_that_breaks_everything_blames_no_asset(tmp_path, pool, rules):
     report = render_corpus(job, LOCAL)
     assert report.poisoned == {}
     assert report.missing == {"fake-000000": "python: libGL.so.1: cannot open shared object file"}
+
+
+def test_when_all_models_are_poisoned_clips_are_missing_and_the_run_ends(tmp_path, rules):
+    pool = models(tmp_path / "models", count=2)
+    job = fake_job(tmp_path / "corpus", pool, num_clips=2)
+    rules(*[{"asset": asset.name, "do": "fail", "kind": "asset"} for asset in pool.assets])
+    report = render_corpus(job, LOCAL)
+    assert set(report.poisoned) == {asset.name for asset in pool.assets}
+    assert len(report.missing) == 2 and all("on the poison list" in reason for reason in report.missing.values())
+    made = [(0, {"attempt": 0, "assets": sorted(report.poisoned)})]
+    assert changed_clips(job, made, frozenset(), frozenset(report.poisoned)) == [0]
+
+
+def test_a_ledger_that_leaves_no_model_is_refused_and_takes_nothing_out(tmp_path, rules):
+    pool = models(tmp_path / "models", count=2)
+    job = fake_job(tmp_path / "corpus", pool, num_clips=1)
+    render_corpus(job, LOCAL)
+    before = shard_bytes(tmp_path / "corpus")
+    poison = dict.fromkeys((asset.name for asset in pool.assets), "by hand")
+    with pytest.raises(ValueError, match="on the poison list; give more, or empty the list"):
+        render_corpus(dataclasses.replace(job, poison=poison), LOCAL)
+    assert shard_bytes(tmp_path / "corpus") == before and (tmp_path / "corpus/index.json").exists()
 
 
 def test_rejections_are_counted_by_their_class(tmp_path, pool, rules):
@@ -192,6 +235,7 @@ def test_a_node_without_the_asset_files_fails_the_clip_and_poisons_nothing(tmp_p
     assert report.poisoned == {} and "not on this node" in report.missing["fake-000000"]
 
 
+@pytest.mark.slow
 def test_a_corpus_at_a_url_is_made_the_same(tmp_path, pool, undisturbed, rules):
     rules({"key": "fake-000001", "do": "segfault", "times": 1})
     root = f"file://{tmp_path}/corpus"
@@ -206,10 +250,11 @@ def test_errors_of_the_object_store_change_nothing(pool, undisturbed, rules, s3_
     s3_server.refuse(lambda _method, _path: 503 if next(requests) % 7 == 3 else None)
     url = s3_server.url_for("clips", "with-errors")
     rules({"key": "fake-000001", "do": "segfault", "times": 1})
-    assert render_corpus(fake_job(url, pool), LOCAL).missing == {}
-    assert shard_bytes(url) == undisturbed
+    assert render_corpus(fake_job(url, pool, num_clips=4), LOCAL).missing == {}
+    assert shard_bytes(url) == first_shards(undisturbed, 2)
 
 
+@pytest.mark.slow
 def test_an_object_store_that_goes_away_ends_the_run_and_the_same_command_goes_on(
     pool, undisturbed, s3_server, monkeypatch
 ):

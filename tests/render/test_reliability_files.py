@@ -88,9 +88,7 @@ def mutate(rng: np.random.Generator, content: bytes) -> bytes:
             case 3:
                 changed[place:place] = changed[place : place + length]
             case _:
-                changed[place:place] = rng.choice(
-                    [b"nan", b"-1", b"1e39", b"999999999", b"\0\0", b"\xff\xff"]
-                ).tobytes()
+                changed[place:place] = TRAPS[int(rng.integers(len(TRAPS)))]
     return bytes(changed)
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from vosforge.datagen.corpus.writer import CorpusWriter
+from vosforge.render.commands.status import Status, run
 from vosforge.render.operations.status import StatusReader
 
 
@@ -71,6 +72,13 @@ def test_a_finished_corpus_says_so(tiny_corpus):
     found = StatusReader(str(tiny_corpus)).read()
     assert found.is_finished and found.clips_done == found.clips_total == 6
     assert found.eta_seconds is None and found.rate_clips_per_hour == 0.0
+
+
+def test_clips_to_redo_keep_a_corpus_from_being_finished(tiny_corpus):
+    (tiny_corpus / "journal/redo.json").write_text('["tiny-000003"]')
+    found = StatusReader(str(tiny_corpus)).read()
+    assert found.clips_done == found.clips_total and not found.is_finished and found.redo == ["tiny-000003"]
+    assert run(Status(dir=str(tiny_corpus))) == 1
 
 
 def test_looking_changes_nothing(half):

@@ -2,19 +2,19 @@
 
 import dataclasses
 
-import bpy
 import numpy as np
 import pytest
 
 pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
 
+import bpy
 from moving_world import cube, still, world, write_cube
 from truth_world import GATE, HEIGHT, WIDTH, decode, two_cubes
 from vosforge.render.blender.frames import build_scene, render_built
 from vosforge.render.blender.truth import FINER, render_finer_ids, render_surfaces, truth_renders
 from vosforge.render.clip_members import render_members
 from vosforge.render.scene import AssetReference, DeformationSpec, EnvironmentSpec, LensSpec
-from vosforge.render.truth.checks import SMALLEST_AGREEMENT, mask_agreement
+from vosforge.render.truth.checks import SMALLEST_AGREEMENT, camera_agreement, mask_agreement
 from vosforge.render.truth.surface import pixel_rays
 
 pytestmark = pytest.mark.blender
@@ -53,6 +53,21 @@ def test_motion_blur_and_depth_of_field_leave_ids_untouched(cubes, cube_file):
     pictures = [dict(clip.members)["k.00001.jpg"] for clip in clips]
     assert pictures[0] != pictures[1], "the picture is blurred"
     assert blurred.render.passes == ("ids",) and not clips[1].passes
+
+
+@pytest.mark.parametrize(("width", "height"), [(48, 80), (80, 48), (48, 48)])
+def test_intrinsics_are_those_of_the_lens_in_any_format_while_it_zooms(cube_file, width, height):
+    spec = two_cubes(cube_file)
+    camera = dataclasses.replace(spec.camera, fov_radians=(0.9, 0.5, 0.7))
+    render = dataclasses.replace(spec.render, width=width, height=height)
+    scene = build_scene(dataclasses.replace(spec, camera=camera, render=render))
+    geometry = scene.geometry()
+    assert len(set(geometry.intrinsics[:, 0, 0])) == spec.num_frames
+    with truth_renders(scene):
+        for frame, surface in enumerate(render_surfaces(scene)):
+            pose, intrinsics = geometry.poses[frame], geometry.intrinsics[frame]
+            assert surface.seen.mean() > 0.5
+            assert camera_agreement(surface, surface.depth, pose, intrinsics) == 1.0
 
 
 @pytest.fixture(scope="module")

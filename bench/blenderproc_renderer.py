@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import io
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -93,12 +93,12 @@ def _render_with_blenderproc(spec: SceneSpec, num_frames: int) -> Side:
     for model in bpy.data.objects:
         if model.type == "MESH":
             model["category_id"] = model.pass_index
-    with contextlib.redirect_stdout(io.StringIO()):
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         bproc.renderer.enable_segmentation_output(map_by=["instance", "category_id"])
     scene.frame_start, scene.frame_end = 1, 1 + num_frames
     built.show(1)
     start = time.process_time()
-    with contextlib.redirect_stdout(io.StringIO()):
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         data = bproc.renderer.render()
     stored = [
         _stored(np.asarray(rgb[..., :3], np.uint8), np.asarray(ids, np.uint8))

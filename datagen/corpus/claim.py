@@ -27,14 +27,13 @@ def claim_store(store: Store, description: CorpusDescription) -> None:
     Leftovers of a killed run (temporary files, staging) are removed. CorpusMismatch when the place holds another
     corpus (the differing fields are named), foreign files, or is a folder being written by another process.
     """
-    wanted, stored = description.as_json(), _stored_description(store)
-    if stored is not None and stored != wanted:
-        raise CorpusMismatch(_describe_difference(store, stored, wanted))
-    root = store.local_path("")
+    wanted, root = description.as_json(), store.local_path("")
+    stored = _same_description(store, wanted)
     if root is not None:
         for folder in FOLDERS:
             (root / folder).mkdir(parents=True, exist_ok=True)
         _lock(root)
+        stored = _same_description(store, wanted)  # another process may have begun before the lock was ours
     if stored is None:
         store.write_json(DESCRIPTION_NAME, wanted)
     if root is not None:
@@ -47,6 +46,14 @@ def release_store(store: Store) -> None:
     lock = None if root is None else _LOCKS.pop(str(root.resolve()), None)
     if lock is not None:
         lock.close()
+
+
+def _same_description(store: Store, wanted: dict[str, Any]) -> dict[str, Any] | None:
+    """The description that lies there, None when there is none; CorpusMismatch when it is another one."""
+    stored = _stored_description(store)
+    if stored is not None and stored != wanted:
+        raise CorpusMismatch(_describe_difference(store, stored, wanted))
+    return stored
 
 
 def _stored_description(store: Store) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ bench: install
 	$(BIN)/python bench/blenderproc_renderer.py
 	$(BIN)/python bench/passes.py
 	$(BIN)/python bench/workers.py
-	$(BIN)/python bench/workers.py --memory --samples 1
+	$(BIN)/python bench/workers.py --memory --clips 30 --frames 2 --size 96x64 --samples 1
 	$(BIN)/python bench/farm.py --clips 8 --frames 10
 	$(BIN)/python bench/training.py
 

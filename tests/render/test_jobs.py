@@ -113,7 +113,7 @@ def test_a_clip_over_its_time_limit_leaves_no_frames_behind(tmp_path, monkeypatc
     monkeypatch.setattr(child, "_scratch_folder", lambda: str(scratch))
     hasty = job(tmp_path / "corpus", settings=long_clip, clip_limit_seconds=3.0, child_retries=0)
     failure = render_clip(opened(hasty), (0, ()))["failure"]
-    assert "no end after 3 s; the process was killed" in failure["message"]
+    assert failure["message"] == "timeout: no end after 3 s; the process was killed"
     assert list(scratch.iterdir()) == [], "its unfinished frames are gone"
 
 

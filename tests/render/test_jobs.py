@@ -18,6 +18,7 @@ from vosforge.datagen.corpus.writer import CorpusMismatch, CorpusWriter
 from vosforge.datagen.farm.farm import FarmSettings
 from vosforge.datagen.verify.corpus import verify
 from vosforge.render.assets.pool import Asset, AssetPool
+from vosforge.render.jobs import clip
 from vosforge.render.jobs import corpus as jobs
 from vosforge.render.jobs.corpus import RenderJob, render_clip, render_corpus
 from vosforge.render.process import child
@@ -115,6 +116,22 @@ def test_a_clip_over_its_time_limit_leaves_no_frames_behind(tmp_path, monkeypatc
     failure = render_clip(opened(hasty), (0, ()))["failure"]
     assert failure["message"] == "timeout: no end after 3 s; the process was killed"
     assert list(scratch.iterdir()) == [], "its unfinished frames are gone"
+
+
+def test_an_asset_tried_alone_has_its_own_time_limit_and_never_a_short_one_of_the_clip(tmp_path, monkeypatch):
+    limits = []
+
+    def too_slow_as_a_clip(_arguments, log, limit, **_options):
+        limits.append(limit)
+        log.write_text("")
+        return child.ChildResult(1 if limit == 1.5 else 3, 0.0, "", "timeout" if limit == 1.5 else "")
+
+    monkeypatch.setattr(clip, "run_child", too_slow_as_a_clip)
+    monkeypatch.setattr(clip, "read_answer", lambda _path: {"rejected": "constant frame", "detail": "rendered"})
+    hasty = job(tmp_path / "corpus", clip_limit_seconds=1.5, asset_limit_seconds=40.0, child_retries=0)
+    answer = render_clip(opened(hasty), (0, ()))
+    assert limits[0] == 1.5 and len(limits) > 2 and set(limits[1:]) == {40.0}
+    assert "poison" not in answer and answer["failure"]["kind"] == "timeout"
 
 
 def test_a_node_without_the_output_folder_says_so_before_it_renders(tmp_path):

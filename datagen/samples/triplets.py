@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
+from ..augmentation.affine import crop_matrix, draw_crop, draw_rotation_shear, flip_matrix, warp_ids, warp_rgb
+from ..augmentation.colour import ColourChange, JitterRange, change_colour, draw_jitter
 from ..corpus.records import IGNORE_ID, ClipEntry
-from .affine import crop_matrix, draw_crop, draw_rotation_shear, flip_matrix, warp_ids, warp_rgb
-from .colour import ColourChange, JitterRange, change_colour, draw_jitter
 
 MIN_FRAMES = 3
 _PUBLISHED_CROP = 384

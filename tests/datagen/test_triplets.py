@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vosforge.datagen.corpus.reader import Corpus
-from vosforge.datagen.samples.affine import (
+from vosforge.datagen.augmentation.affine import (
     BORDER_RGB,
     CropBox,
     crop_matrix,
@@ -15,7 +14,8 @@ from vosforge.datagen.samples.affine import (
     warp_ids,
     warp_rgb,
 )
-from vosforge.datagen.samples.colour import ColourChange, JitterRange, change_colour, draw_jitter
+from vosforge.datagen.augmentation.colour import ColourChange, JitterRange, change_colour, draw_jitter
+from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.samples.triplets import TripletSettings, draw_frames, sample_triplet, usable_objects
 
 PLAIN = TripletSettings(

@@ -1,0 +1,1 @@
+"""Pretraining sequences from still images."""

@@ -1,0 +1,1 @@
+"""Simulated users: scribbles, robot, clicks, and the errors that they correct."""

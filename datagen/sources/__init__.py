@@ -1,0 +1,1 @@
+"""Adapters of published datasets, packed into the one corpus format."""

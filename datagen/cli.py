@@ -7,10 +7,12 @@ import sys
 
 import tyro
 
+from .commands.pack import Pack
 from .commands.preview import Preview
+from .commands.synthesize import Synthesize
 from .commands.verify import Verify
 
-COMMANDS = {"verify": Verify, "preview": Preview}
+COMMANDS = {"verify": Verify, "preview": Preview, "pack": Pack, "synthesize": Synthesize}
 
 
 def main(arguments: list[str] | None = None) -> None:

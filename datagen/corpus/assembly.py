@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..storage.store import Store
+from .clip_table import table_of, table_row
 from .parts import commit_part, part_name, remove_part, tars_of
 from .shards import DamagedFile, clip_span, concatenate_tars, read_members
 
@@ -68,7 +69,7 @@ def reopen_shard(store: Store, number: int) -> None:
 
 def brief_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return a manifest without the members: those of 30,000 clips would fill the memory."""
-    clips = [{name: clip[name] for name in ("key", "index", "num_frames")} for clip in manifest["clips"]]
+    clips = [{"key": clip["key"], **table_row(clip)} for clip in manifest["clips"]]
     brief = {**manifest, "clips": clips}
     if "passes" in manifest:
         brief["passes"] = {
@@ -87,6 +88,7 @@ def index_entry(brief: Mapping[str, Any]) -> dict[str, Any]:
         "sha256": brief["sha256"],
         "clips": len(clips),
         "frames": sum(clip["num_frames"] for clip in clips),
+        "table": table_of(clips),
     }
     if "passes" in brief:
         entry["passes"] = {

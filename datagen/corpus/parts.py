@@ -1,5 +1,6 @@
 """One finished clip, waiting for its shard: parts/<key>.tar, a tar for each pass, and then its manifest <key>.json."""
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ def commit_part(
         "object_ids": [entry["id"] for entry in metadata["objects"]],
         "offset": main["offset"],
         "members": main["members"],
+        "members_crc32": main["members_crc32"],
         "statistics": dict(statistics),
     }
     if pass_records:
@@ -92,4 +94,5 @@ def tars_of(manifest: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
 
 def _write_tar(store: Store, name: str, members: Sequence[tuple[str, bytes]]) -> dict[str, Any]:
     placed, record = write_hashed_tar(store, name, members)
-    return {**record, "offset": 0, "members": [list(member) for member in placed]}
+    checksums = [zlib.crc32(content) for _, content in members]
+    return {**record, "offset": 0, "members": [list(member) for member in placed], "members_crc32": checksums}

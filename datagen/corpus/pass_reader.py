@@ -51,4 +51,4 @@ class PassReader:
             return decode_member(suffix, self._bytes.read(tar, offset, size), clip.object_ids)
         except ValueError as error:
             where = "" if t is None else f"frame {t} of "
-            raise ValueError(f"{self._bytes.where(tar)} is damaged: {where}clip {clip.key}: {error}") from error
+            raise self._bytes.damaged(tar, f"is damaged: {where}clip {clip.key}: {error}") from error

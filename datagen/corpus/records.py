@@ -56,6 +56,11 @@ def ids_name(key: str, t: int) -> str:
     return f"{key}.{t:05d}.png"
 
 
+def instances_name(key: str, t: int) -> str:
+    """Return the member name of the instances of frame t, which stand in place of ids; see instances.py."""
+    return f"{key}.{t:05d}.instances.json"
+
+
 def metadata_name(key: str) -> str:
     """Return the member name of the metadata of a clip."""
     return f"{key}.json"
@@ -64,14 +69,17 @@ def metadata_name(key: str) -> str:
 def expected_members(key: str, metadata: dict[str, Any]) -> list[str]:
     """Return the member names of a clip in tar order, as its metadata demands them.
 
-    Each picture is directly followed by its ids, so that one read fetches both; frames listed in
-    `unannotated_frames` have no ids; the metadata comes last.
+    Each picture is directly followed by its ids, so that one read fetches both; frames listed in `instance_frames` have
+    instances in place of ids, those listed in `unannotated_frames` neither; the metadata comes last.
     """
     unannotated = set(metadata.get("unannotated_frames", ()))
+    with_instances = set(metadata.get("instance_frames", ()))
     names = []
     for t in range(metadata["num_frames"]):
         names.append(image_name(key, t))
-        if t not in unannotated:
+        if t in with_instances:
+            names.append(instances_name(key, t))
+        elif t not in unannotated:
             names.append(ids_name(key, t))
     return [*names, metadata_name(key)]
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 
 from ..storage.store import Store
+from .shards import DamagedFile
 
 MAX_OPEN_SHARDS = 64
 
@@ -20,21 +21,28 @@ class ShardBytes:
         self._open_files: collections.OrderedDict[tuple[int, str], int] = collections.OrderedDict()
 
     def read(self, tar: str, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset` on; ValueError names a tar that is missing, cut or of another size."""
+        """Return `size` bytes from `offset` on; DamagedFile names a tar that is missing, cut or of another size."""
         if self._store.local_path(f"shards/{tar}") is None:
             try:
                 content = self._store.read_range(f"shards/{tar}", offset, size)
             except FileNotFoundError:
-                raise ValueError(f"{self.where(tar)} is missing; run the command that made the corpus again") from None
+                raise self.damaged(tar, "is missing; run the command that made the corpus again") from None
         else:
             content = os.pread(self._descriptor(tar), size, offset)
+        if len(content) > size:
+            what = f"{len(content)} bytes came for a range of {size}; the server must serve byte ranges"
+            raise ValueError(f"{self.where(tar)}: {what}")
         if len(content) != size:
-            raise ValueError(f"{self.where(tar)} is truncated: bytes up to {offset + size} are needed")
+            raise self.damaged(tar, f"is truncated: bytes up to {offset + size} are needed")
         return content
 
     def where(self, tar: str) -> str:
         """Return path or URL of a tar, for messages."""
         return self._store.full_name(f"shards/{tar}")
+
+    def damaged(self, tar: str, what: str) -> DamagedFile:
+        """Return the exception for a tar; `what` goes on after its name."""
+        return DamagedFile(f"{self.where(tar)} {what}", f"shards/{tar}")
 
     def close(self) -> None:
         """Close the files that this process opened; the next read opens them again."""
@@ -65,11 +73,11 @@ class ShardBytes:
         return self._open_files[name]
 
 
-def check_size(store: Store, name: str, num_bytes: int) -> None:
-    """Raise ValueError that names the file when it is missing or has another size than index.json says."""
+def check_size(store: Store, name: str, num_bytes: int | None) -> None:
+    """Raise DamagedFile that names the file when it is missing or has another size (None: any) than index.json says."""
     found = store.size(name)
     if found is None:
-        raise ValueError(f"{store.full_name(name)} is missing; run the command that made the corpus again")
-    if found != num_bytes:
+        raise DamagedFile(f"{store.full_name(name)} is missing; run the command that made the corpus again", name)
+    if num_bytes is not None and found != num_bytes:
         where = store.full_name(name)
-        raise ValueError(f"{where} has {found} bytes, index.json says {num_bytes}; it was cut or changed")
+        raise DamagedFile(f"{where} has {found} bytes, index.json says {num_bytes}; it was cut or changed", name)

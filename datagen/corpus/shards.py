@@ -22,6 +22,9 @@ class DamagedFile(ValueError):
         super().__init__(message)
         self.name = name
 
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (str(self), self.name)  # it comes out of worker processes
+
 
 class _HashingFile:
     """Counts and hashes what is written through it."""

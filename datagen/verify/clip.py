@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..corpus.records import IGNORE_ID, check_clip, ids_name, image_name
+from ..corpus.instances import decode_instances, instance_masks
+from ..corpus.records import IGNORE_ID, check_clip, ids_name, image_name, instances_name
 from ..imaging.images import decode_ids, decode_jpeg
 from .tar import Problem
 
@@ -29,6 +30,9 @@ def check_clip_content(
             found.append(Problem(where=where, what=f"{field} is {clip[field]}, its metadata says {metadata[field]}"))
     shape, contents = (metadata["height"], metadata["width"]), dict(members)
     for t in range(metadata["num_frames"]):
+        name = instances_name(clip["key"], t)
+        if name in contents:
+            found += _check_instances(f"{shard}, {name}", contents[name], shape)
         for name, decode in ((image_name(clip["key"], t), decode_jpeg), (ids_name(clip["key"], t), decode_ids)):
             if name not in contents:
                 continue
@@ -44,6 +48,17 @@ def check_clip_content(
             elif decode is decode_ids:
                 found += _compare_ids(f"{shard}, {name}", picture, t, metadata["objects"])
     return metadata
+
+
+def _check_instances(where: str, content: bytes, shape: tuple[int, int]) -> list[Problem]:
+    """Decode the instances of a frame; shape: (H, W) of its picture."""
+    try:
+        instances = decode_instances(content)
+        for instance in instances:
+            instance_masks([instance], *shape)
+    except ValueError as error:
+        return [Problem(where=where, what=str(error))]
+    return []
 
 
 def _compare_ids(where: str, ids: np.ndarray, t: int, objects: list[dict[str, Any]]) -> list[Problem]:

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..corpus.description import is_held_out
 from ..corpus.reader import NotACorpus, tar_sizes
 from ..corpus.records import SCHEMA_VERSION, clip_key
 from ..storage.files import is_temporary
 from ..storage.store import Store, open_store
+from .checksums import check_checksums, check_table
 from .clip import check_clip_content
 from .passes import check_passes_of_shard
 from .tar import Problem, read_listed_members, read_tar
@@ -21,9 +23,9 @@ def verify(
 ) -> list[Problem]:
     """Return everything that is wrong with a corpus; an empty list says that it is whole.
 
-    Checked: the size and SHA-256 of every shard, manifests against index, names, order and offsets of the members,
-    that every picture and mask decodes to the stated size, ids, areas and boxes against the metadata, splits, counts;
-    the passes likewise. Clips that the index lists as missing are problems.
+    Checked: the size and SHA-256 of every shard, manifests against index, names, order and offsets of the members and
+    the checksums that readers use, that every picture and mask decodes to the stated size, ids, areas and boxes against
+    the metadata, splits, counts; the passes likewise. Clips that the index lists as missing are problems.
     report_progress(done, total) is called after each shard.
 
     Raises NotACorpus when there is no index.json of a known schema.
@@ -74,6 +76,7 @@ def _check_shard(store: Store, index: dict[str, Any], shard: dict[str, Any], fou
     for field, value in (counts | {name: manifest[name] for name in ("bytes", "sha256")}).items():
         if value != shard[field]:
             found.append(Problem(where=manifest_where, what=f"{field} is {value}, index.json says {shard[field]}"))
+    check_table(manifest_where, shard, clips, found)
     keys = [clip["key"] for clip in clips]
     metadata: dict[str, dict[str, Any]] = {}
     content = read_tar(store, where, shard, found)
@@ -81,6 +84,7 @@ def _check_shard(store: Store, index: dict[str, Any], shard: dict[str, Any], fou
         listed = [member for clip in clips for member in clip["members"]]
         members = read_listed_members(where, content, listed, found)
         if members is not None:
+            check_checksums(where, content, clips, found)
             metadata = _check_clips(where, index, clips, members, found)
     check_passes_of_shard(store, index, shard, manifest, metadata, found)
     return keys
@@ -125,10 +129,11 @@ def _check_index(index: dict[str, Any], keys: list[str], found: list[Problem]) -
     listed = [key for split in index["splits"].values() for key in split]
     if sorted(listed) != sorted(keys):
         complain(f"its splits list {len(listed)} clips, the shards hold {len(keys)}, or other ones")
-    every = index["val_every"]
-    held_out = {key for key in keys if every and int(key.rpartition("-")[2]) % every == every - 1}
+    every, num_train = index["val_every"], index.get("num_train")
+    held_out = {key for key in keys if is_held_out(int(key.rpartition("-")[2]), every, num_train)}
     if set(index["splits"].get("val", ())) != held_out:
-        complain(f'its split "val" is not the one that val_every = {every} makes')
+        rule = f"val_every = {every}" if num_train is None else f"num_train = {num_train}"
+        complain(f'its split "val" is not the one that {rule} makes')
 
 
 def _check_strangers(store: Store, index: dict[str, Any], found: list[Problem]) -> None:

@@ -1,0 +1,57 @@
+"""Mask pictures of published data sets to ids: palette indices, or binary pictures in whatever mode they were saved."""
+
+import io
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from ..corpus.records import IGNORE_ID
+
+
+def read_mask(path: Path, coding: Literal["ids", "binary"]) -> np.ndarray:
+    """Return the ids of a mask file, uint8 (H, W); ValueError or OSError names the file.
+
+    "ids": palette indices or grey values are the ids, 255 is ignore. "binary": grey, RGB or 1-bit, 128 and above is
+    object 1; in a palette picture every index from 1 on is object 1, but 255 beside other indices is ignore.
+    """
+    try:
+        return decode_mask(path.read_bytes(), coding)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def decode_mask(content: bytes, coding: Literal["ids", "binary"]) -> np.ndarray:
+    """Return the ids of a mask picture held in memory; see `read_mask`."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+            mode, values = image.mode, np.array(image)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{len(content)} bytes cannot be decoded as a mask picture: {error}") from error
+    if coding == "ids":
+        if mode not in ("P", "L") or values.dtype != np.uint8:
+            raise ValueError(f"the mask picture has mode {mode}, a palette or 8-bit grey picture is expected")
+        return values
+    if mode == "P":
+        return _merge_palette(values)
+    if mode in ("RGB", "RGBA"):
+        return (values[..., :3].max(2) >= 128).astype(np.uint8)
+    if mode == "LA":
+        values = values[..., 0]
+    elif mode == "1":
+        return values.astype(np.uint8)
+    elif mode.startswith("I;16") or (mode == "I" and values.max(initial=0) > 255):
+        return (values >= 1 << 15).astype(np.uint8)
+    elif mode not in ("L", "I"):
+        raise ValueError(f"the mask picture has mode {mode}, a grey, palette or RGB picture is expected")
+    return (values >= 128).astype(np.uint8)
+
+
+def _merge_palette(values: np.ndarray) -> np.ndarray:
+    """Palette indices to one object. A mask saved as a palette of greys has 0 and 255 alone: 255 is the object then."""
+    ids = (values > 0).astype(np.uint8)
+    if ((values > 0) & (values < IGNORE_ID)).any():
+        ids[values == IGNORE_ID] = IGNORE_ID
+    return ids

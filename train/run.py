@@ -95,30 +95,29 @@ def run(
 
 def _corpus_batches(request: RunRequest) -> tuple[BatchSource, Callable[[], Iterable[Batch]] | None]:
     from ..datagen.corpus.reader import Corpus
-    from ..datagen.samples.loader import make_loader, usable_keys
+    from ..datagen.samples.loader import make_loader
+    from ..datagen.samples.parts import ClipPart
     from ..datagen.samples.triplets import TripletSettings
 
     stage, num_steps = request.stage, request.resolved("num_steps")
     if not request.data:
         raise ValueError("no data: give at least one --data DIR, a folder written by vosforge-render run")
     corpora = [(Corpus.open(path), weight) for path, weight in request.data]
-    # Asked for here, because the loader is made only after the run folder is written.
-    for corpus, _ in corpora:
-        usable_keys(corpus, "train")
     settings = TripletSettings(crop_size=request.resolved("crop_size"), **stage.sample_settings)
-    common = {"settings": settings, "batch_size": request.resolved("batch_size")}
+    # Made here, where a corpus without usable clips is refused: the loader comes after the run folder is written.
+    parts = [ClipPart(corpus, weight=weight, settings=settings) for corpus, weight in corpora]
+    batch_size = request.resolved("batch_size")
 
     def batches(start_step: int) -> Iterator[Batch]:
         return iter(
             make_loader(
-                corpora,
-                split="train",
+                parts,
                 seed=request.seed,
+                batch_size=batch_size,
                 max_jump=lambda step: stage.at(step, num_steps).max_jump,
                 start_step=start_step,
                 num_steps=num_steps,
                 num_workers=request.num_workers,
-                **common,
             )
         )
 
@@ -126,21 +125,20 @@ def _corpus_batches(request: RunRequest) -> tuple[BatchSource, Callable[[], Iter
         # The same triplets at every validation of every run.
         return make_loader(
             held_out,
-            split="val",
             seed=0,
+            batch_size=batch_size,
             max_jump=lambda step: VALIDATION_JUMP,
             start_step=0,
             num_steps=VALIDATION_BATCHES,
-            **common,
         )
 
-    held_out = [(corpus, weight) for corpus, weight in corpora if corpus.split("val")]
-    if request.validate_every and not held_out:
+    with_val = [(corpus, weight) for corpus, weight in corpora if corpus.split("val")]
+    if not request.validate_every:
+        return batches, None
+    if not with_val:
         raise ValueError("--validate-every needs held-out clips, but no corpus has a val split; leave it at 0")
-    if request.validate_every:
-        for corpus, _ in held_out:
-            usable_keys(corpus, "val")
-    return batches, validation if request.validate_every else None
+    held_out = [ClipPart(corpus, weight=weight, split="val", settings=settings) for corpus, weight in with_val]
+    return batches, validation
 
 
 def _loop_settings(request: RunRequest, device: torch.device) -> LoopSettings:

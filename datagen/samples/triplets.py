@@ -7,7 +7,7 @@ import numpy as np
 
 from ..augmentation.affine import crop_matrix, draw_crop, draw_rotation_shear, flip_matrix, warp_ids, warp_rgb
 from ..augmentation.colour import ColourChange, JitterRange, change_colour, draw_jitter
-from ..corpus.records import IGNORE_ID, ClipEntry
+from ..corpus.records import IGNORE_ID
 
 MIN_FRAMES = 3
 _PUBLISHED_CROP = 384
@@ -75,7 +75,7 @@ class Triplet:
 class ClipSource(Protocol):
     """What samples are drawn from; `Corpus` is one."""
 
-    def clip(self, key: str) -> ClipEntry: ...
+    def annotated_frames(self, key: str) -> np.ndarray: ...
 
     def read_frame(self, key: str, t: int) -> tuple[np.ndarray, np.ndarray]: ...
 
@@ -99,17 +99,39 @@ def draw_frames(rng: np.random.Generator, num_frames: int, max_jump: int) -> tup
     return (third, second, start) if rng.random() < 0.5 else (start, second, third)
 
 
+def divided_jump(max_jump: int, divisor: int) -> int:
+    """Return the jump counted in every n-th frame, at least 1; ValueError for a jump below 1."""
+    if max_jump < 1:
+        raise ValueError(f"max_jump is {max_jump}, it must be at least 1")
+    return max(1, max_jump // divisor)
+
+
+def read_triplet(
+    rng: np.random.Generator, corpus: ClipSource, key: str, max_jump: int
+) -> tuple[tuple[int, int, int], list[tuple[np.ndarray, np.ndarray]]]:
+    """Draw three frames that have ids and return their numbers and their decoded pictures and ids, as stored.
+
+    max_jump counts frames of the clip: where every n-th of them has ids, max_jump // n of those (at least one) are
+    passed over at most, as published for YouTube-VOS. ValueError for a clip with fewer than 3 such frames.
+    """
+    annotated = corpus.annotated_frames(key)
+    if len(annotated) < MIN_FRAMES:
+        raise ValueError(f"clip {key} has ids in {len(annotated)} frames, a triplet needs {MIN_FRAMES}")
+    spacing = int(np.median(np.diff(annotated)))
+    drawn = draw_frames(rng, len(annotated), divided_jump(max_jump, spacing))
+    frames = tuple(int(annotated[number]) for number in drawn)
+    return frames, [corpus.read_frame(key, t) for t in frames]
+
+
 def sample_triplet(
     rng: np.random.Generator, corpus: ClipSource, key: str, max_jump: int, settings: TripletSettings
 ) -> Triplet:
-    """Draw a triplet from a clip; the same rng state gives the same triplet.
+    """Draw a triplet from the frames of a clip that have ids; the same rng state gives the same triplet.
 
-    max_jump: largest number of frames passed over between two frames (see `draw_frames`).
+    max_jump: largest number of frames passed over between two frames (see `read_triplet`).
     """
-    clip = corpus.clip(key)
     for _ in range(1 + settings.max_resamples):
-        frames = draw_frames(rng, clip.num_frames, max_jump)
-        pictures = [corpus.read_frame(key, t) for t in frames]
+        frames, pictures = read_triplet(rng, corpus, key, max_jump)
         rgb, ids = _augment(rng, pictures, settings)
         candidates = usable_objects(ids, settings)
         if len(candidates):

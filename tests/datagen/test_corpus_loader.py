@@ -5,19 +5,21 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
 from vosforge.datagen.corpus.reader import Corpus  # noqa: E402
-from vosforge.datagen.samples.loader import EpochOrder, make_loader, usable_keys  # noqa: E402
+from vosforge.datagen.samples.loader import make_loader  # noqa: E402
+from vosforge.datagen.samples.order import EpochOrder  # noqa: E402
+from vosforge.datagen.samples.parts import ClipPart  # noqa: E402
 from vosforge.datagen.samples.triplets import TripletSettings  # noqa: E402
 
 
-def batches(corpora, **changes) -> list:
+def batches(corpora, split="train", **changes) -> list:
+    parts = [ClipPart(c, weight=w, split=split, settings=TripletSettings(crop_size=32)) for c, w in corpora]
     settings = {
-        "settings": TripletSettings(crop_size=32),
         "seed": 7,
         "batch_size": 3,
         "max_jump": lambda step: 1 + step,
         "num_steps": 5,
     }
-    return list(make_loader(corpora, **(settings | changes)))
+    return list(make_loader(parts, **(settings | changes)))
 
 
 def assert_same(first: list, second: list) -> None:
@@ -57,16 +59,6 @@ def test_a_damaged_shard_is_one_line_with_and_without_worker_processes(tiny_corp
     assert "\n" not in str(caught.value)
 
 
-def test_a_clip_with_frames_without_ids_is_refused_by_name(tiny_corpus):
-    corpus = Corpus.open(tiny_corpus)
-    assert usable_keys(corpus, "val") == ["tiny-000002", "tiny-000005"]
-    corpus._frames["tiny-000005"][3, 2:] = 0
-    assert not corpus.is_annotated("tiny-000005", 3)
-    with pytest.raises(ValueError, match=r'1 clips with frames without ids in its split "val", .* tiny-000005'):
-        batches([(corpus, 1.0)], split="val")
-    assert len(batches([(corpus, 1.0)], split="train")) == 5
-
-
 def test_a_resumed_loader_goes_on_as_if_never_stopped(tiny_corpus):
     corpora = [(Corpus.open(tiny_corpus), 1.0)]
     assert_same(batches(corpora)[3:], batches(corpora, start_step=3))
@@ -97,14 +89,16 @@ def test_an_epoch_holds_every_clip_once_and_splits_stay_apart(tiny_corpus):
 
 
 def test_weights_count_draws_per_epoch():
-    order = EpochOrder([list("abcd"), list("ABCDEF")], [2.0, 0.5], seed=1)
+    items = ["abcd", "ABCDEF"]
+    order = EpochOrder([len(part) for part in items], [2.0, 0.5], seed=1)
     assert order.epoch_size == 8 + 3
     places = [order.place(number) for number in range(22)]
-    first, second = Counter(p.key for p in places[:11]), Counter(p.key for p in places[11:])
+    drawn = [items[place.part][place.item] for place in places]
+    first, second = Counter(drawn[:11]), Counter(drawn[11:])
     assert all(first[key] == second[key] == 2 for key in "abcd")
     # Weight 0.5: one half of the clips in one epoch, the other half in the next.
     assert first + second == Counter(dict.fromkeys("abcd", 4) | dict.fromkeys("ABCDEF", 1))
-    assert [p.key for p in places[:11]] != [p.key for p in places[11:]]
+    assert drawn[:11] != drawn[11:]
     assert [(p.epoch, p.position) for p in places[10:12]] == [(0, 10), (1, 0)]
 
 
@@ -112,7 +106,7 @@ def test_bad_requests_are_named(tiny_corpus, tmp_path, tiny_world):
     corpus = Corpus.open(tiny_corpus)
     with pytest.raises(ValueError, match="batch_size is 0"):
         batches([(corpus, 1.0)], batch_size=0)
-    with pytest.raises(ValueError, match="weight of corpus 0 is -1"):
+    with pytest.raises(ValueError, match="weight of part 0 of the mixture is -1"):
         batches([(corpus, -1)])
     no_held_out = Corpus.open(tiny_world.write(tmp_path / "corpus", val_every=0, num_clips=2))
     with pytest.raises(ValueError, match='split "val"'):

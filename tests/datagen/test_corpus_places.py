@@ -22,11 +22,13 @@ def test_training_reads_the_same_batches_from_an_object_store(copied, tiny_corpu
     torch = pytest.importorskip("torch", reason="needs the extra train")
     from vosforge.datagen.corpus.reader import Corpus
     from vosforge.datagen.samples.loader import make_loader
+    from vosforge.datagen.samples.parts import ClipPart
     from vosforge.datagen.samples.triplets import TripletSettings
 
     def batches(place, num_workers):
-        settings = {"settings": TripletSettings(crop_size=32), "seed": 7, "batch_size": 2, "num_steps": 3}
-        return list(make_loader([(Corpus.open(place), 1.0)], max_jump=lambda s: 3, num_workers=num_workers, **settings))
+        part = ClipPart(Corpus.open(place), settings=TripletSettings(crop_size=32))
+        settings = {"seed": 7, "batch_size": 2, "num_steps": 3, "num_workers": num_workers}
+        return list(make_loader([part], max_jump=lambda s: 3, **settings))
 
     for remote, local in zip(batches(copied, 1), batches(tiny_corpus, 0), strict=True):
         assert remote["key"] == local["key"] and torch.equal(remote["rgb"], local["rgb"])

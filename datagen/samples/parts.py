@@ -1,0 +1,93 @@
+"""The parts of a mixture: clips of a corpus, or still images composed into sequences; both give the same samples."""
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import numpy as np
+
+from ..corpus.fetched import FetchedClip
+from ..corpus.reader import Corpus
+from .triplets import MIN_FRAMES, Triplet, TripletSettings, divided_jump, sample_triplet
+
+Draw = Callable[[np.random.Generator, int], Triplet]
+"""(rng, max_jump) -> a sample of one item."""
+
+
+class SamplePart(Protocol):
+    """One part of a mixture: `len` items (clips, stills), each of which gives any number of samples.
+
+    weight: draws of each item in an epoch, see `EpochOrder`. crop_size: side of the samples in pixels; num_frames:
+    their frames; both equal in all parts of a mixture. The same rng state, item and max_jump give the same sample.
+    DamagedFile says that the stored bytes of the item are not what was written.
+    """
+
+    weight: float
+    crop_size: int
+    num_frames: int
+
+    def __len__(self) -> int: ...
+
+    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> Triplet:
+        """Draw a sample of an item; max_jump is the largest gap of its frames, for clips."""
+        ...
+
+    def fetch(self, item: int) -> Draw:
+        """Read all bytes of an item at once, for several samples of it."""
+        ...
+
+
+class ClipPart:
+    """Clips of a corpus, as triplets.
+
+    Items are the clips of the split with at least three frames that have ids; only those frames are drawn, so clips
+    with sparse annotation serve as they are. jump_divisor: the curriculum's jump counts frames of the video; where a
+    corpus holds every n-th of them, give n (YouTube-VOS's training frames: 5).
+
+    ValueError when the corpus has no such clip.
+    """
+
+    num_frames = MIN_FRAMES
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        *,
+        settings: TripletSettings,
+        weight: float = 1.0,
+        split: Literal["train", "val", "all"] = "train",
+        jump_divisor: int = 1,
+    ) -> None:
+        if jump_divisor < 1:
+            raise ValueError(f"jump_divisor is {jump_divisor}, it must be at least 1")
+        self.corpus, self.settings, self.weight, self.jump_divisor = corpus, settings, weight, jump_divisor
+        self.crop_size = settings.crop_size
+        self.keys = usable_keys(corpus, split)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> Triplet:
+        """Draw a triplet of a clip, by three reads."""
+        jump = divided_jump(max_jump, self.jump_divisor)
+        return sample_triplet(rng, self.corpus, self.keys[item], jump, self.settings)
+
+    def fetch(self, item: int) -> Draw:
+        """Read a whole clip by one read; its triplets are those that `sample` gives."""
+        clip = FetchedClip(self.corpus, self.keys[item])
+        divisor, settings = self.jump_divisor, self.settings
+        return lambda rng, max_jump: sample_triplet(rng, clip, clip.key, divided_jump(max_jump, divisor), settings)
+
+
+def usable_keys(corpus: Corpus, split: Literal["train", "val", "all"]) -> list[str]:
+    """Return the keys of the clips of a split that triplets can be drawn from: 3 frames or more have ids.
+
+    ValueError when there is none.
+    """
+    clips = corpus.split(split)
+    usable = [clip.key for clip in clips if corpus.num_annotated(clip.key) >= MIN_FRAMES]
+    if not usable:
+        raise ValueError(
+            f'{corpus.root} has no clip of {MIN_FRAMES} frames or more in its split "{split}" (frames without ids do '
+            "not count); give another corpus"
+        )
+    return usable

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,9 @@ __all__ = ["Failure", "FarmSettings", "NoNodeLeft", "Outcome", "run_on_every_nod
 NODE_LOSSES_ALLOWED = 20
 """A task that takes its node down each time must not take down the whole cluster."""
 NODE_CHECK_SECONDS = 2.0
+CONNECT_SECONDS = 10.0
+START_TRIALS = 2
+"""Ray waits half a minute for its own processes, each time."""
 
 
 def run_tasks(
@@ -233,10 +237,10 @@ def _ray_session(settings: FarmSettings) -> Iterator[Any]:
     handler = signal.getsignal(signal.SIGTERM)
     if settings.address is None:
         num_cpus = max(1, round(settings.num_workers * settings.cpus_per_task))
-        # Never the bare ray.init(): a stale cluster file makes that hang or join a stranger.
-        ray.init(address="local", num_cpus=num_cpus, **quiet)
+        _start_private(ray, num_cpus=num_cpus, **quiet)
     else:
         quiet.pop("include_dashboard")
+        _check_reachable(settings.address)
         try:
             ray.init(address=settings.address, **quiet)
         except (ConnectionError, RuntimeError) as error:
@@ -248,6 +252,36 @@ def _ray_session(settings: FarmSettings) -> Iterator[Any]:
         ray.shutdown()
         with contextlib.suppress(ValueError, TypeError):  # only the main thread may; None: not set from Python
             signal.signal(signal.SIGTERM, handler)
+
+
+def _check_reachable(address: str) -> None:
+    """Raise ValueError when nothing listens at host:port; Ray itself would go on trying for minutes."""
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdecimal() or "://" in address:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        what = f"no Ray cluster can be joined at {address}: {_describe(error)}"
+        raise ValueError(f"{what}; correct the address, or start the cluster") from error
+
+
+def _start_private(ray: Any, **options: Any) -> None:
+    """Start a Ray of our own; NoNodeLeft when its processes do not come up, as on a machine that is too busy."""
+    for trial in range(START_TRIALS):
+        try:
+            # Never the bare ray.init(): a stale cluster file makes that hang or join a stranger.
+            ray.init(address="local", **options)
+            return
+        except Exception as error:  # a plain Exception is what Ray raises here
+            if "timed out" not in str(error):
+                raise
+            ray.shutdown()
+            if trial + 1 == START_TRIALS:
+                what = f"Ray did not start in {START_TRIALS} trials ({_describe(error)})"
+                raise NoNodeLeft(
+                    f"{what}; run the same command when the machine is less busy, or add --executor local"
+                ) from error
 
 
 def _describe(error: BaseException) -> str:

@@ -7,19 +7,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from ..corpus.reader import Corpus
 from ..corpus.records import ClipEntry
 from .images import overlay
 from .pass_colours import pass_picture
+from .sheet import Cell, Row, draw_sheet
 
-MARGIN = 20
-GAP = 8
-LABEL_HEIGHT = 26
-TITLE_HEIGHT = 44
-TEXT_COLOUR = (32, 32, 32)
-FAINT_COLOUR = (110, 110, 110)
+_INSTANCE_COLOURS = 20
+"""Colours of the DAVIS palette before it turns grey."""
 
 
 def contact_sheet(
@@ -40,20 +36,10 @@ def contact_sheet(
         raise ValueError(f"{corpus.root} has no clips to show")
     offered = corpus.clips if keys is None else [corpus.clip(key) for key in keys]
     chosen = [offered[i] for i in _spread(len(offered), max_clips)]
-    cell_heights = [max(1, round(cell_width * clip.height / clip.width)) for clip in chosen]
-    width = 2 * MARGIN + num_columns * cell_width + (num_columns - 1) * GAP
-    height = TITLE_HEIGHT + MARGIN + sum(cell + LABEL_HEIGHT + 2 * GAP for cell in cell_heights)
-    sheet = Image.new("RGB", (width, height), (255, 255, 255))
-    draw = ImageDraw.Draw(sheet)
     title = f"{corpus.index['name']}   recipe {corpus.index['recipe']}, seed {corpus.index['seed']}"
-    draw.text((MARGIN, TITLE_HEIGHT - 8), title, TEXT_COLOUR, _font(20), anchor="ls")
     shown = f"{len(chosen)} of {len(corpus.clips)} clips" if len(chosen) < len(corpus.clips) else f"{len(chosen)} clips"
-    draw.text((width - MARGIN, TITLE_HEIGHT - 8), shown, FAINT_COLOUR, _font(15), anchor="rs")
-    top = TITLE_HEIGHT + GAP
-    for clip, cell_height in zip(chosen, cell_heights, strict=True):
-        _draw_row(sheet, draw, corpus, clip, top, num_columns, (cell_width, cell_height), pass_name)
-        top += cell_height + LABEL_HEIGHT + 2 * GAP
-    return np.asarray(sheet)
+    rows = [_clip_row(corpus, clip, num_columns, pass_name) for clip in chosen]
+    return draw_sheet(title, shown, rows, cell_width)
 
 
 def overlay_video(
@@ -95,46 +81,47 @@ def overlay_video(
     return path
 
 
-def _draw_row(
-    sheet: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    corpus: Corpus,
-    clip: ClipEntry,
-    top: int,
-    num_columns: int,
-    cell_size: tuple[int, int],
-    pass_name: str | None,
-) -> None:
-    baseline = top + LABEL_HEIGHT - 9
-    draw.text((MARGIN, baseline), clip.key, TEXT_COLOUR, _font(16), anchor="ls")
-    facts = (
-        f"{clip.split}   {len(clip.object_ids)} object{'s' if len(clip.object_ids) != 1 else ''}   "
-        f"{clip.num_frames} frames   {clip.width}x{clip.height}"
-    )
-    draw.text(
-        (MARGIN + draw.textlength(clip.key, _font(16)) + 16, baseline), facts, FAINT_COLOUR, _font(14), anchor="ls"
-    )
-    times = _spread(clip.num_frames, num_columns - 1)
-    for column in range(min(num_columns, len(times) + 1)):
-        t = times[max(0, column - 1)]
-        rgb = corpus.read_rgb(clip.key, t) if column == 0 else _shown_frame(corpus, clip, t, pass_name)
-        method = cv2.INTER_AREA if rgb.shape[1] > cell_size[0] else cv2.INTER_CUBIC
-        cell = Image.fromarray(cv2.resize(rgb, cell_size, interpolation=method))
-        left = MARGIN + column * (cell_size[0] + GAP)
-        sheet.paste(cell, (left, top + LABEL_HEIGHT))
-        label = f"{t}" if column else f"{t}, as rendered"
-        draw.text(
-            (left + 6, top + LABEL_HEIGHT + 5), label, (255, 255, 255), _font(12), stroke_width=2, stroke_fill=(0, 0, 0)
-        )
+def _clip_row(corpus: Corpus, clip: ClipEntry, num_columns: int, pass_name: str | None) -> Row:
+    metadata = corpus.metadata(clip.key)
+    facts = [clip.split, _counted(len(clip.object_ids), "object"), _counted(clip.num_frames, "frame")]
+    facts.append(f"{clip.width}x{clip.height}")
+    original = metadata.get("source", {}).get("clip")
+    with_instances = set(metadata.get("instance_frames", ()))
+    masked = sorted({int(t) for t in corpus.annotated_frames(clip.key)} | with_instances)
+    # Of a clip with few annotations those are shown, and what lies between them is not.
+    shown = masked if masked and pass_name is None else range(clip.num_frames)
+    times = [shown[i] for i in _spread(len(shown), num_columns - 1)]
+    cells = [Cell(picture=corpus.read_rgb(clip.key, times[0]), label=f"{times[0]}, without masks")]
+    for t in times:
+        label = f"{t}" if pass_name or t in masked else f"{t}, not annotated"
+        cells.append(Cell(picture=_shown_frame(corpus, clip, t, pass_name, t in with_instances), label=label))
+    return Row(name=clip.key, facts="   ".join([*([original] if original else []), *facts]), cells=cells)
 
 
-def _shown_frame(corpus: Corpus, clip: ClipEntry, t: int, pass_name: str | None) -> np.ndarray:
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _shown_frame(
+    corpus: Corpus, clip: ClipEntry, t: int, pass_name: str | None, has_instances: bool = False
+) -> np.ndarray:
     """The frame with its masks, or plain when it is not annotated, or a pass of it."""
     if pass_name is not None:
         return pass_picture(corpus, clip, t, pass_name)
+    if has_instances:
+        masks, _ = corpus.read_instances(clip.key, t)
+        return _with_instances(corpus.read_rgb(clip.key, t), masks)
     if corpus.is_annotated(clip.key, t):
         return overlay(*corpus.read_frame(clip.key, t))
     return corpus.read_rgb(clip.key, t)
+
+
+def _with_instances(rgb: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """The picture with instances, bool (N, H, W), which may overlap: the smaller lie over the larger."""
+    ids = np.zeros(rgb.shape[:2], np.uint8)
+    for number in np.argsort(-masks.sum(axis=(1, 2)), kind="stable"):
+        ids[masks[number]] = 1 + number % _INSTANCE_COLOURS
+    return overlay(rgb, ids)
 
 
 def _spread(num_items: int, num_chosen: int) -> list[int]:
@@ -144,7 +131,3 @@ def _spread(num_items: int, num_chosen: int) -> list[int]:
     if num_chosen == 1:
         return [0]
     return [round(i * (num_items - 1) / (num_chosen - 1)) for i in range(num_chosen)]
-
-
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)

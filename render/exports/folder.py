@@ -79,6 +79,14 @@ class ExportFolder:
 
 
 def frames_of(corpus: Corpus, key: str) -> Iterator[tuple[int, bytes, bytes | None]]:
-    """(frame number, stored JPEG bytes, stored palette PNG bytes or None) of every frame of a clip."""
+    """(frame number, stored JPEG bytes, stored palette PNG bytes or None) of every frame of a clip.
+
+    ValueError for a clip with instances in place of ids: no layout that is exported here can hold them.
+    """
+    if corpus.metadata(key).get("instance_frames"):
+        raise ValueError(
+            f"clip {key} of {corpus.root} holds overlapping instances, which cannot be exported; pack the data set "
+            "with --option labels=ids"
+        )
     for t in range(corpus.clip(key).num_frames):
         yield t, corpus.read_jpeg(key, t), corpus.read_ids_png(key, t) if corpus.is_annotated(key, t) else None

@@ -65,7 +65,7 @@ def export_youtube_vos(
     As in the published valid split, valid/Annotations holds a mask for the frames in which objects come into view, of
     these objects alone: loaders take whatever lies there as given. The masks of all frames are in GroundTruth.
     meta.json: {"videos": {key: {"objects": {"1": {"category": "object", "frames": ["00000", ...]}}}}}, an object's
-    frames being those that show it. Returns the finished folder.
+    frames being those that show it, its category the one that a packed data set gave it. Returns the finished folder.
     """
     folder = ExportFolder(out, corpus, {"format": "youtube-vos"})
     if folder.is_finished():
@@ -73,11 +73,11 @@ def export_youtube_vos(
     videos: dict[str, dict[str, Any]] = {"train": {}, "valid": {}}
     for number, clip in enumerate(corpus.clips):
         place = "valid" if clip.split == "val" else "train"
-        shown = _shown_frames(corpus, clip.key)
+        shown, categories = _shown_frames(corpus, clip.key), _categories(corpus, clip.key)
         videos[place][clip.key] = {
             "objects": {
-                str(number): {"category": "object", "frames": [f"{t:05d}" for t in frames]}
-                for number, frames in shown.items()
+                str(object_id): {"category": categories[object_id], "frames": [f"{t:05d}" for t in frames]}
+                for object_id, frames in shown.items()
             }
         }
         if not folder.has(f"{place}/Annotations/{clip.key}"):
@@ -120,6 +120,11 @@ def _shown_frames(corpus: Corpus, key: str) -> dict[int, list[int]]:
         for entry in metadata["objects"]
     }
     return {number: frames for number, frames in sorted(shown.items()) if frames}
+
+
+def _categories(corpus: Corpus, key: str) -> dict[int, str]:
+    """{object id: category}; rendered objects are all "object"."""
+    return {entry["id"]: entry.get("category") or "object" for entry in corpus.metadata(key)["objects"]}
 
 
 def _first_sights(masks: dict[str, bytes], shown: dict[int, list[int]]) -> dict[str, bytes]:

@@ -1,0 +1,1 @@
+"""Labelled sheets of every kind of sample, to look at what a network will see."""

@@ -56,23 +56,45 @@ def crop_matrix(box: CropBox, size: int) -> np.ndarray:
     return np.array([[scale_x, 0, -box.left * scale_x], [0, scale_y, -box.top * scale_y], [0, 0, 1]])
 
 
-def flip_matrix(size: int) -> np.ndarray:
-    """Return the matrix that mirrors a square of size x size pixels left to right."""
-    return np.array([[-1.0, 0, size], [0, 1, 0], [0, 0, 1]])
+def flip_matrix(width: float) -> np.ndarray:
+    """Return the matrix that mirrors a picture of this width left to right."""
+    return np.array([[-1.0, 0, width], [0, 1, 0], [0, 0, 1]])
 
 
 def draw_rotation_shear(
     rng: np.random.Generator, rotation_degrees: float, shear_degrees: float, size: int
 ) -> np.ndarray:
     """Draw a rotation and a horizontal shear about the centre of a square of size x size pixels."""
-    angle = np.deg2rad(rng.uniform(-rotation_degrees, rotation_degrees))
-    shear = np.tan(np.deg2rad(rng.uniform(-shear_degrees, shear_degrees)))
+    rotation = rng.uniform(-rotation_degrees, rotation_degrees)
+    shear = rng.uniform(-shear_degrees, shear_degrees)
+    return centred_matrix((size / 2, size / 2), rotation_degrees=rotation, shear_degrees=shear)
+
+
+def centred_matrix(
+    centre: tuple[float, float], *, rotation_degrees: float = 0.0, scale: float = 1.0, shear_degrees: float = 0.0
+) -> np.ndarray:
+    """Return the matrix that shears horizontally, then scales and turns clockwise, about the point `centre` (x, y)."""
+    angle, shear = np.deg2rad(rotation_degrees), np.tan(np.deg2rad(shear_degrees))
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = np.eye(3)
-    matrix[:2, :2] = rotation @ np.array([[1, shear], [0, 1]])
-    centre = np.full(2, size / 2)
-    matrix[:2, 2] = centre - matrix[:2, :2] @ centre
+    matrix[:2, :2] = scale * (rotation @ np.array([[1, shear], [0, 1]]))
+    matrix[:2, 2] = np.array(centre) - matrix[:2, :2] @ np.array(centre)
     return matrix
+
+
+def scale_matrix(scale_x: float, scale_y: float) -> np.ndarray:
+    """Return the matrix that scales about the origin."""
+    return np.diag([scale_x, scale_y, 1.0])
+
+
+def translation_matrix(x: float, y: float) -> np.ndarray:
+    """Return the matrix that moves points by (x, y)."""
+    return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
+
+
+def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return points float64 (..., 2) under a matrix."""
+    return points @ matrix[:2, :2].T + matrix[:2, 2]
 
 
 def warp_rgb(rgb: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
@@ -81,13 +103,8 @@ def warp_rgb(rgb: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     rgb: uint8 (H, W, 3). Where the matrix shrinks by 2 or more, blocks of whole pixels are averaged first, so that
     fine texture does not turn into noise.
     """
-    factors = _shrink_factors(matrix)
-    if max(factors) >= 2:
-        # Reduced to whole blocks; up to factor-1 pixels at the right and bottom are cut to keep the scale exact.
-        height, width = rgb.shape[0] // factors[1], rgb.shape[1] // factors[0]
-        rgb = rgb[: height * factors[1], : width * factors[0]]
-        rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
-        matrix = matrix @ np.diag([factors[0], factors[1], 1.0])
+    factors = shrink_factors(matrix)
+    rgb, matrix = average_blocks(rgb, factors), matrix @ scale_matrix(*factors)
     return _warp(rgb, matrix, size, cv2.INTER_LINEAR, BORDER_RGB)
 
 
@@ -96,10 +113,23 @@ def warp_ids(ids: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     return _warp(ids, matrix, size, cv2.INTER_NEAREST, 0)
 
 
-def _shrink_factors(matrix: np.ndarray) -> tuple[int, int]:
+def shrink_factors(matrix: np.ndarray) -> tuple[int, int]:
     """How many source pixels fall on one result pixel, along the source's x and y, rounded down to 1 or more."""
     lengths = np.maximum(np.linalg.norm(matrix[:2, :2], axis=0), 1e-6)
     return max(1, int(1 / lengths[0] + 1e-9)), max(1, int(1 / lengths[1] + 1e-9))
+
+
+def average_blocks(image: np.ndarray, factors: tuple[int, int]) -> np.ndarray:
+    """Return the means of blocks of factors (x, y) whole pixels, uint8 (H // y, W // x[, C]).
+
+    Up to factor - 1 pixels at the right and bottom are cut, so that the scale is exact; a picture smaller than one
+    block stays as it is along that side.
+    """
+    height, width = max(1, image.shape[0] // factors[1]), max(1, image.shape[1] // factors[0])
+    if max(factors) < 2:
+        return image
+    whole = image[: height * factors[1], : width * factors[0]]
+    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _warp(image: np.ndarray, matrix: np.ndarray, size: int, method: int, border: float | tuple) -> np.ndarray:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .reader import Corpus
 
 ASSET_COLUMNS = ("asset", "kind", "status", "split", "reason", "sha256", "source", "licence")
+_SHOWN_SIZES = 4
 ASSET_STATES = ("used", "unused", "quarantined", "poisoned")
 
 
@@ -51,11 +52,13 @@ def dataset_card(corpus: "Corpus") -> str:
 
 def _summary(corpus: "Corpus") -> str:
     sizes = Counter((clip.width, clip.height) for clip in corpus.clips)
-    shown = ", ".join(f"{width}x{height}" for (width, height), _ in sizes.most_common())
+    shown = ", ".join(f"{width}x{height}" for (width, height), _ in sizes.most_common(_SHOWN_SIZES))
+    if len(sizes) > _SHOWN_SIZES:
+        shown += f" and {len(sizes) - _SHOWN_SIZES} other sizes"
     frames = sum(clip.num_frames for clip in corpus.clips)
     return (
-        f"{len(corpus.clips)} clips, {frames} frames{f' of {shown} pixels' if shown else ''}, each with the exact mask "
-        "of every object: training data for video object segmentation."
+        f"{len(corpus.clips)} clips, {frames} frames{f' of {shown} pixels' if shown else ''}, with the masks of the "
+        "objects: training data for video object segmentation."
     )
 
 
@@ -138,6 +141,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 _FORMAT = """\
 * `shards/*.tar`: plain tars that any webdataset reader streams. One sample is one clip: `<key>.00000.jpg` (picture)
   directly followed by `<key>.00000.png` (object ids of that frame, 8-bit palette: 0 background, 1 to 254 objects, 255
-  ignore), and so on, then `<key>.json` (camera, and each object with its area and box per frame).
+  ignore), and so on, then `<key>.json` (each object with its area and box per frame; for rendered clips the camera, for
+  packed ones the original names). A frame without masks has no PNG; overlapping instances lie in
+  `<key>.00000.instances.json` (COCO RLE) in its place.
 * `shards/*.json`: byte offset and size of every member, for random access.
 * `index.json`: settings, splits and every shard with its SHA-256; it was written last."""

@@ -1,0 +1,124 @@
+"""Stills from folders of pictures and masks, from corpora, and mixtures of them."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from vosforge.datagen.compositing.still_folder import Backgrounds, StillFolder
+from vosforge.datagen.compositing.stills import CorpusStills, Still, StillMixture
+from vosforge.datagen.corpus.reader import Corpus
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def write_still(picture, mask, value=255, size=(20, 14), palette=False):
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    mask.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (200, 50, 20)).save(picture)
+    values = np.zeros(size[::-1], np.uint8)
+    values[3:9, 4:12] = value
+    image = Image.fromarray(values)
+    if palette:
+        image.putpalette(np.arange(768, dtype=np.uint8).tobytes())
+    image.save(mask)
+
+
+def test_pairs_lie_side_by_side_or_in_sibling_folders(tmp_path):
+    write_still(tmp_path / "ecssd/b.jpg", tmp_path / "ecssd/b.png")
+    write_still(tmp_path / "fss/cat/1.jpg", tmp_path / "fss/cat/1.png")
+    write_still(tmp_path / "DUTS/DUTS-TR-Image/a.jpg", tmp_path / "DUTS/DUTS-TR-Mask/a.png")
+    write_still(tmp_path / "other/images/c.png", tmp_path / "other/masks/c.png")
+    stills = StillFolder(tmp_path)
+    names = [stills.name(number) for number in range(len(stills))]
+    assert names == ["DUTS/DUTS-TR-Image/a", "ecssd/b", "fss/cat/1", "other/images/c"]
+    for number in range(4):
+        still = stills.read(rng(), number)
+        assert still.rgb.shape == (14, 20, 3) and still.object_ids().tolist() == [1]
+        assert (still.ids == 1).sum() == 6 * 8
+        assert np.abs(still.rgb[7, 10].astype(int) - (200, 50, 20)).max() <= 3
+
+
+def test_palette_masks_hold_ids_and_grey_ones_are_cut_at_128(tmp_path):
+    write_still(tmp_path / "p.jpg", tmp_path / "p.png", value=7, palette=True)
+    write_still(tmp_path / "q.jpg", tmp_path / "q.png", value=255, palette=True)
+    write_still(tmp_path / "r.jpg", tmp_path / "r.png", value=127)
+    write_still(tmp_path / "s.jpg", tmp_path / "s.png", value=128)
+    stills = StillFolder(tmp_path)
+    assert [stills.read(rng(), number).object_ids().tolist() for number in range(4)] == [[7], [1], [], [1]]
+
+
+def test_ignored_pixels_are_no_object():
+    ids = np.array([[0, 3, 255, 254]], np.uint8)
+    assert Still(name="x", rgb=np.zeros((1, 4, 3), np.uint8), ids=ids).object_ids().tolist() == [3, 254]
+
+
+@pytest.mark.parametrize(
+    ("remove", "said"), [("a.png", "lacks its mask a.png"), ("a.jpg", r"lacks its picture a\.jpg")]
+)
+def test_a_file_without_partner_is_named(tmp_path, remove, said):
+    for name in "ab":
+        write_still(tmp_path / f"{name}.jpg", tmp_path / f"{name}.png")
+    (tmp_path / remove).unlink()
+    with pytest.raises(ValueError, match=said):
+        StillFolder(tmp_path)
+
+
+def test_wrong_folders_say_what_is_expected(tmp_path):
+    with pytest.raises(ValueError, match="is not a folder"):
+        StillFolder(tmp_path / "absent")
+    with pytest.raises(ValueError, match="no pair of picture and mask"):
+        StillFolder(tmp_path)
+    with pytest.raises(ValueError, match="holds no picture"):
+        Backgrounds(tmp_path)
+
+
+def test_broken_files_and_other_sizes_are_named(tmp_path):
+    write_still(tmp_path / "a.jpg", tmp_path / "a.png")
+    write_still(tmp_path / "b.jpg", tmp_path / "b.png")
+    write_still(tmp_path / "c.jpg", tmp_path / "c.png")
+    Image.new("L", (9, 9)).save(tmp_path / "a.png")
+    (tmp_path / "b.jpg").write_bytes((tmp_path / "b.jpg").read_bytes()[:300])
+    (tmp_path / "c.png").write_bytes(b"")
+    stills = StillFolder(tmp_path)
+    for number, said in enumerate(("differ in size: 20x14 and 9x9", r"b\.jpg is broken", r"c\.png is broken")):
+        with pytest.raises(ValueError, match=said):
+            stills.read(rng(), number)
+
+
+def test_fingerprint_tells_folders_apart(tmp_path):
+    write_still(tmp_path / "a.jpg", tmp_path / "a.png")
+    before = StillFolder(tmp_path).fingerprint()
+    assert StillFolder(tmp_path).fingerprint() == before
+    write_still(tmp_path / "b.jpg", tmp_path / "b.png")
+    assert StillFolder(tmp_path).fingerprint() != before
+
+
+def test_backgrounds_have_no_objects(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((9, 8, 3), 60, np.uint8))
+    still = Backgrounds(tmp_path).read(rng(), 0)
+    assert (still.rgb == 60).all() and not len(still.object_ids()) and still.name == "a.png"
+
+
+def test_corpus_gives_one_frame_of_each_clip(tiny_world, tmp_path):
+    tiny_world.write(tmp_path / "corpus")
+    corpus = Corpus.open(tmp_path / "corpus")
+    stills = CorpusStills(corpus, "all")
+    assert len(stills) == len(corpus.clips)
+    draw = np.random.default_rng(0)
+    frames = [stills.read(draw, 0) for _ in range(12)]
+    assert {still.name for still in frames} == {corpus.clips[0].key}
+    assert len({still.rgb.tobytes() for still in frames}) > 1
+    assert all(set(still.object_ids()) <= set(corpus.clips[0].object_ids) for still in frames)
+
+
+def test_mixture_repeats_its_sources(tmp_path):
+    for folder, names in (("one", "ab"), ("two", "xyz")):
+        for name in names:
+            write_still(tmp_path / folder / f"{name}.jpg", tmp_path / folder / f"{name}.png")
+    mixture = StillMixture([(StillFolder(tmp_path / "one"), 2), (StillFolder(tmp_path / "two"), 1)])
+    assert [mixture.name(number) for number in range(len(mixture))] == ["a", "b", "a", "b", "x", "y", "z"]
+    assert mixture.read(rng(), 6).name == "z"
+    with pytest.raises(ValueError, match="repeated 0 times"):
+        StillMixture([(StillFolder(tmp_path / "one"), 0)])

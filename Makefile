@@ -42,6 +42,9 @@ bench: install
 	$(BIN)/python bench/workers.py --memory --clips 30 --frames 2 --size 96x64 --samples 1
 	$(BIN)/python bench/farm.py --clips 8 --frames 10
 	$(BIN)/python bench/training.py
+	$(BIN)/python bench/reading.py
+	$(BIN)/python bench/compositing.py
+	$(BIN)/python bench/robot.py
 
 lint: install
 	$(BIN)/ruff check --fix .

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from vosforge.datagen.corpus.writer import CorpusWriter
 from vosforge.datagen.farm.farm import FarmSettings, run_tasks
+from vosforge.datagen.writing.writer import CorpusWriter
 from vosforge.render.assets.pool import AssetPool
 from vosforge.render.jobs.clip import render_clip
 from vosforge.render.jobs.job import RenderJob

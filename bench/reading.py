@@ -25,12 +25,12 @@ from PIL import Image
 from vosforge.datagen.corpus.clip_table import table_of, table_row
 from vosforge.datagen.corpus.description import CorpusDescription
 from vosforge.datagen.corpus.fetched import FetchedClip
-from vosforge.datagen.corpus.parts import commit_part
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.records import clip_key, ids_name, image_name, metadata_name
-from vosforge.datagen.corpus.writer import CorpusWriter
 from vosforge.datagen.samples.order import EpochOrder
 from vosforge.datagen.samples.triplets import draw_frames, read_triplet
+from vosforge.datagen.writing.parts import commit_part
+from vosforge.datagen.writing.writer import CorpusWriter
 
 WIDTH, HEIGHT, MAX_JUMP, CLIPS_PER_SHARD, SMALL_CLIPS = 768, 512, 25, 8, 2
 OPEN = """

@@ -16,7 +16,7 @@ import time
 import traceback
 from pathlib import Path
 
-from ..datagen.corpus.writer import commit_part
+from ..datagen.writing.writer import commit_part
 from .checks import RejectedScene
 from .clip_members import render_members
 from .process.child import die_with_parent

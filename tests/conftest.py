@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 from vosforge.datagen.corpus.records import clip_key, ids_name, image_name, metadata_name
-from vosforge.datagen.corpus.writer import CorpusDescription, CorpusWriter, commit_part
 from vosforge.datagen.imaging.images import encode_jpeg, encode_palette_png
 from vosforge.datagen.imaging.pass_table import split_pass_member
 from vosforge.datagen.imaging.passes import (
@@ -22,6 +21,7 @@ from vosforge.datagen.imaging.passes import (
     encode_tracks,
     expected_pass_members,
 )
+from vosforge.datagen.writing.writer import CorpusDescription, CorpusWriter, commit_part
 
 TINY_WIDTH, TINY_HEIGHT, TINY_FRAMES = 96, 64, 8
 

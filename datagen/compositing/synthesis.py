@@ -12,13 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..corpus.clip_job import ClipJobReport, run_clip_job
 from ..corpus.description import CorpusDescription
-from ..corpus.parts import commit_part
 from ..corpus.records import clip_key, ids_name, image_name, metadata_name
-from ..corpus.writer import CorpusWriter
 from ..farm.farm import FarmSettings
 from ..imaging.images import encode_jpeg, encode_palette_png
+from ..writing.clip_job import ClipJobReport, run_clip_job
+from ..writing.parts import commit_part
+from ..writing.writer import CorpusWriter
 from .sequence import StillSequence, sample_sequence
 from .settings import SequenceSettings
 from .stills import StillSource

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 MARGIN = 20
 GAP = 8
-LABEL_HEIGHT = 26
+NAME_HEIGHT = 24
+LABEL_HEIGHT = 17
 TITLE_HEIGHT = 44
 TEXT_COLOUR = (32, 32, 32)
 FAINT_COLOUR = (110, 110, 110)
@@ -17,7 +18,7 @@ FAINT_COLOUR = (110, 110, 110)
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One picture, uint8 (H, W, 3), RGB, with a few words in its top left corner."""
+    """One picture, uint8 (H, W, 3), RGB, with a few words over it."""
 
     picture: np.ndarray
     label: str = ""
@@ -39,7 +40,7 @@ def draw_sheet(title: str, note: str, rows: Sequence[Row], cell_width: int = 240
         max(1, round(cell_width * row.cells[0].picture.shape[0] / row.cells[0].picture.shape[1])) for row in rows
     ]
     width = 2 * MARGIN + num_columns * cell_width + (num_columns - 1) * GAP
-    height = TITLE_HEIGHT + MARGIN + sum(cell + LABEL_HEIGHT + 2 * GAP for cell in heights)
+    height = TITLE_HEIGHT + MARGIN + sum(cell + NAME_HEIGHT + LABEL_HEIGHT + 2 * GAP for cell in heights)
     sheet = Image.new("RGB", (width, height), (255, 255, 255))
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, TITLE_HEIGHT - 8), title, TEXT_COLOUR, _font(20), anchor="ls")
@@ -47,12 +48,12 @@ def draw_sheet(title: str, note: str, rows: Sequence[Row], cell_width: int = 240
     top = TITLE_HEIGHT + GAP
     for row, cell_height in zip(rows, heights, strict=True):
         _draw_row(sheet, draw, row, top, (cell_width, cell_height))
-        top += cell_height + LABEL_HEIGHT + 2 * GAP
+        top += cell_height + NAME_HEIGHT + LABEL_HEIGHT + 2 * GAP
     return np.asarray(sheet)
 
 
 def _draw_row(sheet: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int, cell_size: tuple[int, int]) -> None:
-    baseline = top + LABEL_HEIGHT - 9
+    baseline = top + NAME_HEIGHT - 7
     draw.text((MARGIN, baseline), row.name, TEXT_COLOUR, _font(16), anchor="ls")
     behind_name = MARGIN + draw.textlength(row.name, _font(16)) + 16
     draw.text((behind_name, baseline), row.facts, FAINT_COLOUR, _font(14), anchor="ls")
@@ -60,9 +61,9 @@ def _draw_row(sheet: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int,
         method = cv2.INTER_AREA if cell.picture.shape[1] > cell_size[0] else cv2.INTER_CUBIC
         left = MARGIN + column * (cell_size[0] + GAP)
         picture = cv2.resize(cell.picture, cell_size, interpolation=method)
-        sheet.paste(Image.fromarray(picture), (left, top + LABEL_HEIGHT))
-        place = (left + 6, top + LABEL_HEIGHT + 5)
-        draw.text(place, cell.label, (255, 255, 255), _font(12), stroke_width=2, stroke_fill=(0, 0, 0))
+        cell_top = top + NAME_HEIGHT + LABEL_HEIGHT
+        sheet.paste(Image.fromarray(picture), (left, cell_top))
+        draw.text((left, cell_top - 5), cell.label, FAINT_COLOUR, _font(12), anchor="ls")
 
 
 def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:

@@ -95,9 +95,7 @@ def scribbles_from_dict(content: object) -> Scribbles:
     Strokes without points are left out: they are drawn nowhere.
     """
     if not isinstance(content, dict):
-        raise ScribbleFileError(
-            f"found {_kind(content)} at the top; expected an object with 'scribbles' and 'sequence'"
-        )
+        raise ScribbleFileError(f"found {_kind(content)}; expected an object with 'scribbles' and 'sequence'")
     sequence, frames = content.get("sequence"), content.get("scribbles")
     if not isinstance(sequence, str):
         raise ScribbleFileError(f"'sequence' is {_kind(sequence)}; expected the name of the sequence")
@@ -115,7 +113,7 @@ def scribbles_from_dict(content: object) -> Scribbles:
     named = content.get("annotated_frame")
     if named is not None and result.annotated_frames and named not in result.annotated_frames:
         raise ScribbleFileError(
-            f"'annotated_frame' is {named!r}, but the strokes lie on {list(result.annotated_frames)}; one of them is wrong"
+            f"'annotated_frame' is {named!r}, but the strokes lie on {list(result.annotated_frames)}; correct one"
         )
     return result
 

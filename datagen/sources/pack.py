@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..corpus.clip_job import ClipJobReport, run_clip_job
 from ..corpus.description import CorpusDescription
-from ..corpus.parts import commit_part
 from ..corpus.records import metadata_name
-from ..corpus.writer import CorpusWriter
 from ..farm.farm import FarmSettings
+from ..writing.clip_job import ClipJobReport, run_clip_job
+from ..writing.parts import commit_part
+from ..writing.writer import CorpusWriter
 from .packed_frames import PackedFrames
 from .source import Source, SourceClip, SourceLayoutError, layout_of
 

@@ -104,7 +104,7 @@ def source_class(name: str) -> type[Source]:
     """Return the class of a source; ValueError lists the names when there is none of this name."""
     if name not in SOURCES:
         raise ValueError(f"there is no source {name!r}; the sources are {', '.join(SOURCES)}")
-    module, _, class_name = SOURCES[name].partition(".")
+    module, _, class_name = SOURCES[name].rpartition(".")
     return getattr(importlib.import_module(f"{__package__}.{module}"), class_name)
 
 

@@ -1,11 +1,11 @@
 """The sources by name; free of imports, so that the command line can list them at once."""
 
 SOURCES = {
-    "davis-2016": "davis.Davis2016",
-    "davis-2017": "davis.Davis2017",
-    "youtube-vos": "youtube_vos.YouTubeVos",
-    "bl30k": "bl30k.Bl30k",
-    "gygo": "gygo.Gygo",
+    "davis-2016": "videos.davis.Davis2016",
+    "davis-2017": "videos.davis.Davis2017",
+    "youtube-vos": "videos.youtube_vos.YouTubeVos",
+    "bl30k": "videos.bl30k.Bl30k",
+    "gygo": "videos.gygo.Gygo",
     "duts": "stills.Duts",
     "ecssd": "stills.Ecssd",
     "hrsod": "stills.Hrsod",
@@ -14,7 +14,7 @@ SOURCES = {
     "fss-1000": "stills.Fss1000",
     "voc": "voc.Voc",
     "sbd": "voc.Sbd",
-    "coco": "coco.Coco",
-    "lvis": "lvis.Lvis",
+    "coco": "annotations.coco.Coco",
+    "lvis": "annotations.lvis.Lvis",
 }
 """Name of a source -> module of this folder and class; imported when it is opened."""

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..corpus.records import IGNORE_ID
-from .frame_folders import read_names
 from .masks import read_mask
 from .sbd_mat import read_instances
 from .source import ClipContent, FrameContent, SourceClip, SourceLayoutError, layout_error, require
+from .videos.frame_folders import read_names
 
 # fmt: off
 VOC_CATEGORIES = (

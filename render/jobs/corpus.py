@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...datagen.corpus.writer import CorpusWriter
 from ...datagen.farm.farm import FarmSettings, NoNodeLeft, Outcome, run_tasks
 from ...datagen.storage.store import open_store
+from ...datagen.writing.writer import CorpusWriter
 from ..assets.pool import ledger_rows
 from ..checks import RejectedScene
 from .clip import ClipFailed, render_clip

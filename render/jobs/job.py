@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...datagen.corpus.writer import CorpusDescription
+from ...datagen.writing.writer import CorpusDescription
 from ..assets.pool import AssetPool
 from ..process.child import WORKER
 from ..randomness import ClipRandomness

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...datagen.corpus.journal import read_journal
 from ...datagen.storage.store import Store, open_store
+from ...datagen.writing.journal import read_journal
 from ..jobs.poison import PoisonLedger
 
 RATE_WINDOW_SECONDS = 3600.0

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 from vosforge.datagen.cli import main
-from vosforge.datagen.corpus.card import assets_csv
 from vosforge.datagen.corpus.reader import Corpus, NotACorpus
-from vosforge.datagen.corpus.writer import CorpusWriter, commit_part
 from vosforge.datagen.imaging.images import encode_palette_png
 from vosforge.datagen.imaging.preview import contact_sheet, overlay_video
 from vosforge.datagen.verify.corpus import verify
+from vosforge.datagen.writing.card import assets_csv
+from vosforge.datagen.writing.writer import CorpusWriter, commit_part
 
 
 def exit_code(*arguments) -> int:

@@ -8,9 +8,9 @@ import pytest
 from vosforge.datagen.cli import main
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.shards import DamagedFile
-from vosforge.datagen.corpus.writer import CorpusWriter, commit_part
 from vosforge.datagen.imaging.passes import PASSES, decode_depth, decode_flow, encode_depth
 from vosforge.datagen.verify.corpus import verify
+from vosforge.datagen.writing.writer import CorpusWriter, commit_part
 
 ALL = tuple(PASSES)
 

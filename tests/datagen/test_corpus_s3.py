@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from vosforge.datagen.cli import main
-from vosforge.datagen.corpus.journal import read_journal
 from vosforge.datagen.corpus.reader import Corpus, NotACorpus
-from vosforge.datagen.corpus.writer import CorpusMismatch, CorpusWriter
 from vosforge.datagen.imaging.preview import contact_sheet
 from vosforge.datagen.storage import store as store_module
 from vosforge.datagen.storage.store import open_store
 from vosforge.datagen.verify.corpus import verify
+from vosforge.datagen.writing.journal import read_journal
+from vosforge.datagen.writing.writer import CorpusMismatch, CorpusWriter
 
 PASSES = ("depth", "flow")
 NUM_CLIPS = 3

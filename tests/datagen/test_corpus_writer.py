@@ -6,8 +6,8 @@ import sys
 import pytest
 from vosforge.datagen.corpus.reader import Corpus, NotACorpus
 from vosforge.datagen.corpus.shards import DamagedFile
-from vosforge.datagen.corpus.writer import CorpusMismatch, CorpusWriter, commit_part
 from vosforge.datagen.verify.corpus import verify
+from vosforge.datagen.writing.writer import CorpusMismatch, CorpusWriter, commit_part
 
 
 def shard_hashes(root) -> list:
@@ -104,7 +104,7 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path, tiny_worl
 def test_two_processes_do_not_write_one_corpus(tmp_path, tiny_world):
     writer = CorpusWriter(tmp_path, tiny_world.description())
     code = (
-        "import sys; from vosforge.datagen.corpus.writer import *\n"
+        "import sys; from vosforge.datagen.writing.writer import *\n"
         "try: CorpusWriter(sys.argv[1], CorpusDescription(name='tiny', recipe='discs', parameters={'speed': 2.0}, "
         "seed=5, num_clips=6, clips_per_shard=2, val_every=3, code_version='1'))\n"
         "except CorpusMismatch as error: print(error)"

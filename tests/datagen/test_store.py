@@ -5,9 +5,9 @@ import secrets
 from pathlib import Path
 
 import pytest
-from vosforge.datagen.corpus.journal import Journal, read_journal
 from vosforge.datagen.storage import store as store_module
 from vosforge.datagen.storage.store import corpus_location, open_store
+from vosforge.datagen.writing.journal import Journal, read_journal
 
 
 @pytest.fixture(params=["folder", "memory", "s3"])
@@ -90,8 +90,8 @@ def test_a_store_is_pickled_and_used_after_a_fork(store):
 
 
 def test_the_journal_of_several_runs_is_read_in_their_order(store, monkeypatch):
-    monkeypatch.setattr("vosforge.datagen.corpus.journal.BATCH_EVENTS", 3)
-    monkeypatch.setattr("vosforge.datagen.corpus.journal.OBJECT_BYTES", 200)
+    monkeypatch.setattr("vosforge.datagen.writing.journal.BATCH_EVENTS", 3)
+    monkeypatch.setattr("vosforge.datagen.writing.journal.OBJECT_BYTES", 200)
     store.write_bytes("journal/corpus.json", b"{}")
     first = Journal(store)
     for number in range(7):

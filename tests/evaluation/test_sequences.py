@@ -133,8 +133,8 @@ def test_corpus_gives_its_held_out_clips(tiny_corpus):
 
 
 def test_clip_without_object_in_its_first_frame_is_left_out_by_name(tiny_world, tmp_path):
-    from vosforge.datagen.corpus.writer import CorpusWriter, commit_part
     from vosforge.datagen.imaging.images import encode_palette_png
+    from vosforge.datagen.writing.writer import CorpusWriter, commit_part
 
     writer = CorpusWriter(tmp_path / "corpus", tiny_world.description(num_clips=2, val_every=1))
     for index in range(2):

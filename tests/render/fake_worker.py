@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from vosforge.datagen.corpus.records import ids_name, image_name, metadata_name
-from vosforge.datagen.corpus.writer import commit_part
 from vosforge.datagen.imaging.images import encode_jpeg, encode_palette_png
+from vosforge.datagen.writing.writer import commit_part
 from vosforge.render.jobs.suspects import scene_assets
 from vosforge.render.process.child import die_with_parent
 from vosforge.render.scene import SceneSpec

@@ -14,9 +14,9 @@ import pytest
 pytest.importorskip("bpy", reason="bpy is not installed (the render extra)")
 
 from vosforge.datagen.corpus.reader import Corpus
-from vosforge.datagen.corpus.writer import CorpusMismatch, CorpusWriter
 from vosforge.datagen.farm.farm import FarmSettings
 from vosforge.datagen.verify.corpus import verify
+from vosforge.datagen.writing.writer import CorpusMismatch, CorpusWriter
 from vosforge.render.assets.pool import Asset, AssetPool
 from vosforge.render.jobs import clip
 from vosforge.render.jobs import corpus as jobs

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from vosforge.datagen.corpus.writer import CorpusWriter
+from vosforge.datagen.writing.writer import CorpusWriter
 from vosforge.render.commands.status import Status, run
 from vosforge.render.operations.status import StatusReader
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from vosforge.datagen.corpus.writer import CorpusWriter, commit_part
+from vosforge.datagen.writing.writer import CorpusWriter, commit_part
 from vosforge.train.checkpoint import load_network, read_checkpoint
 from vosforge.train.log import read_metrics
 from vosforge.train.loop import TrainingFailed

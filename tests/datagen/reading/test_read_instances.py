@@ -10,7 +10,7 @@ pytest.importorskip("pycocotools", reason="needs the extra coco")
 from vosforge.datagen.corpus.instances import Instance, encode_instances, encode_rle
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.records import ids_name, instances_name, metadata_name
-from vosforge.datagen.corpus.writer import CorpusWriter, commit_part
+from vosforge.datagen.writing.writer import CorpusWriter, commit_part
 
 
 @pytest.fixture

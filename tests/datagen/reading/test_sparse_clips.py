@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.records import ids_name, metadata_name
-from vosforge.datagen.corpus.writer import CorpusWriter, commit_part
 from vosforge.datagen.samples.parts import ClipPart, usable_keys
 from vosforge.datagen.samples.triplets import TripletSettings, read_triplet, sample_triplet
+from vosforge.datagen.writing.writer import CorpusWriter, commit_part
 
 NUM_FRAMES = 21
 

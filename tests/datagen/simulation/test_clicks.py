@@ -5,12 +5,7 @@ from hypothesis import strategies as st
 from mask_worlds import SEEDS, box, disc, mask_pairs, masks
 from scipy.ndimage import distance_transform_edt
 from vosforge.datagen.simulation.clicks import ClickSettings, corrective_clicks, positive_clicks
-from vosforge.datagen.simulation.negative_clicks import (
-    first_clicks,
-    hull_clicks,
-    other_object_clicks,
-    surround_clicks,
-)
+from vosforge.datagen.simulation.negative_clicks import first_clicks, hull_clicks, other_object_clicks, surround_clicks
 
 QUICK = settings(max_examples=40, deadline=None)
 

@@ -8,7 +8,7 @@ import pytest
 from instance_trees import CROWD, POLYGON, box_mask, coco_image, write_coco, write_lvis
 from still_trees import HEIGHT, WIDTH, listed, read
 from vosforge.datagen.corpus.instances import Instance, decode_rle, encode_rle
-from vosforge.datagen.sources.annotation_masks import resolve_ids
+from vosforge.datagen.sources.annotations.annotation_masks import resolve_ids
 from vosforge.datagen.sources.source import SourceLayoutError, open_source
 
 

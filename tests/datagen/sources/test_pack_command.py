@@ -35,8 +35,8 @@ def test_the_command_packs_and_tells_success_damage_and_mistakes_apart(tmp_path,
 
 
 def test_options_of_a_source_are_read_in_their_types():
-    from vosforge.datagen.sources.bl30k import Bl30k
-    from vosforge.datagen.sources.youtube_vos import YouTubeVos
+    from vosforge.datagen.sources.videos.bl30k import Bl30k
+    from vosforge.datagen.sources.videos.youtube_vos import YouTubeVos
 
     assert command.read_options(["all-frames=true"], YouTubeVos) == {"all_frames": True}
     assert command.read_options(["num_frames=0"], Bl30k) == {"num_frames": 0}

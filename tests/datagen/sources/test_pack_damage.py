@@ -6,10 +6,10 @@ import pytest
 from packing import HERE, pack, shard_hashes
 from video_trees import davis_2017, frame, write_jpeg, write_palette
 from vosforge.datagen.corpus.reader import Corpus, NotACorpus
-from vosforge.datagen.corpus.writer import CorpusMismatch
 from vosforge.datagen.sources.pack import PackJob, pack_corpus
 from vosforge.datagen.sources.source import SourceLayoutError, open_source
 from vosforge.datagen.verify.corpus import verify
+from vosforge.datagen.writing.writer import CorpusMismatch
 
 
 def test_a_pack_that_was_stopped_goes_on_and_gives_the_same_bytes(tmp_path):

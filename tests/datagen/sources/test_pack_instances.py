@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from packing import pack, packed
 from video_trees import frame
-from vosforge.datagen.corpus import clip_job
 from vosforge.datagen.corpus.instances import Instance, decode_instances, decode_rle, encode_rle, instance_masks
 from vosforge.datagen.corpus.records import instances_name
 from vosforge.datagen.corpus.shards import read_members
 from vosforge.datagen.farm.task import call_task, lost_outcome
 from vosforge.datagen.sources.source import ClipContent, FrameContent, SourceClip
+from vosforge.datagen.writing import clip_job
 
 
 @dataclass(frozen=True, kw_only=True)

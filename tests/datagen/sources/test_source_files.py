@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vosforge.datagen.corpus.instances import encode_rle
 from vosforge.datagen.corpus.rle_runs import check_runs, parse_runs
-from vosforge.datagen.sources import json_members
-from vosforge.datagen.sources.json_members import read_element, scan_arrays
+from vosforge.datagen.sources.annotations import json_members
+from vosforge.datagen.sources.annotations.json_members import read_element, scan_arrays
 
 JSON_VALUES = [
     None,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..corpus.description import CorpusDescription
 from ..storage.files import is_temporary, remove_files
 from ..storage.store import Store
-from .description import CorpusDescription
 
 FOLDERS = ("journal", "parts", "shards", "staging")
 DESCRIPTION_NAME = "journal/corpus.json"

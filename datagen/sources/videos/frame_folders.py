@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from .masks import read_mask
-from .source import FrameContent
+from ..masks import read_mask
+from ..source import FrameContent
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png")
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..corpus.instances import Instance, coco_mask, decode_rle, rle_area
-from ..corpus.records import IGNORE_ID
-from ..corpus.rle_runs import check_runs, parse_runs
+from ...corpus.instances import Instance, coco_mask, decode_rle, rle_area
+from ...corpus.records import IGNORE_ID
+from ...corpus.rle_runs import check_runs, parse_runs
 
 _MAX_OBJECTS = IGNORE_ID - 1
 _LEAST_POLYGON = 6

@@ -14,16 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from ..corpus.description import CorpusDescription
+from ..corpus.records import SCHEMA_VERSION
 from ..imaging.images import encode_jpeg
 from ..imaging.passes import PASSES
 from ..storage.store import open_store
 from . import card
 from .assembly import assemble_shard, brief_manifest, index_entry, reopen_shard, shard_manifest_name, shard_name
 from .claim import CorpusMismatch, claim_store, release_store
-from .description import CorpusDescription
 from .journal import Journal
 from .parts import commit_part, key_of_part, manifest_name, remove_part, tars_of, valid_manifest
-from .records import SCHEMA_VERSION
 
 __all__ = ["CorpusDescription", "CorpusMismatch", "CorpusWriter", "commit_part"]
 
@@ -242,8 +242,8 @@ class CorpusWriter:
         return {**described, "splits": splits, "shards": shards, "missing": absent}
 
     def _write_pictures_and_card(self, index: dict[str, Any]) -> None:
+        from ..corpus.reader import Corpus
         from ..imaging.preview import contact_sheet
-        from .reader import Corpus
 
         corpus = Corpus(self.store, index)
         if corpus.clips:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..corpus.records import IGNORE_ID
+from ...corpus.records import IGNORE_ID
+from ..source import ClipContent, FrameContent, SourceClip, SourceLayoutError, layout_error, require
 from .frame_folders import read_frame_folders, read_names
-from .source import ClipContent, FrameContent, SourceClip, SourceLayoutError, layout_error, require
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..source import ClipContent, SourceClip, SourceLayoutError, layout_error, require
 from .frame_folders import read_frame_folders, read_names
-from .source import ClipContent, SourceClip, SourceLayoutError, layout_error, require
 
 _LISTS = {"train": ("Train.txt", "train.txt"), "val": ("val.txt", "Val.txt")}
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..source import SourceLayoutError
 from .json_members import ArrayElement, scan_arrays
-from .source import SourceLayoutError
 
 _ARRAYS = ("images", "annotations", "categories")
 _LONGEST_SIDE = 65535

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .reader import Corpus
+    from ..corpus.reader import Corpus
 
 ASSET_COLUMNS = ("asset", "kind", "status", "split", "reason", "sha256", "source", "licence")
 _SHOWN_SIZES = 4

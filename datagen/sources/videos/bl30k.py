@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..source import ClipContent, FrameContent, SourceClip, layout_error, require
 from .frame_folders import PICTURE_ENDINGS, files_by_stem, read_frame_folders
-from .source import ClipContent, FrameContent, SourceClip, layout_error, require
 
 FRAMES = 160
 

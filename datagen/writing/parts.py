@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..corpus.records import check_clip, check_passes
+from ..corpus.shards import write_hashed_tar
 from ..storage.store import Store, open_store
-from .records import check_clip, check_passes
-from .shards import write_hashed_tar
 
 
 def commit_part(

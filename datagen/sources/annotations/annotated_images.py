@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..corpus.instances import Instance, coco_mask, rle_area
+from ...corpus.instances import Instance, coco_mask, rle_area
+from ..source import ClipContent, FrameContent, SourceClip, SourceLayoutError, layout_error
 from .annotation_index import AnnotationIndex
 from .annotation_masks import encode_segmentation, resolve_ids
 from .json_members import read_element
-from .source import ClipContent, FrameContent, SourceClip, SourceLayoutError, layout_error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..corpus.clip_table import table_of, table_row
+from ..corpus.shards import DamagedFile, clip_span, concatenate_tars, read_members
 from ..storage.store import Store
-from .clip_table import table_of, table_row
 from .parts import commit_part, part_name, remove_part, tars_of
-from .shards import DamagedFile, clip_span, concatenate_tars, read_members
 
 
 def shard_name(number: int, pass_name: str | None = None) -> str:

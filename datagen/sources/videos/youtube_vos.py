@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..source import ClipContent, SourceClip, SourceLayoutError, layout_error, require
 from .frame_folders import read_frame_folders
-from .source import ClipContent, SourceClip, SourceLayoutError, layout_error, require
 
 
 @dataclass(frozen=True, kw_only=True)

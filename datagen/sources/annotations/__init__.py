@@ -1,0 +1,1 @@
+"""COCO and LVIS: pictures with one JSON file of annotations."""

@@ -1,0 +1,1 @@
+"""Video sets in the folders in which they are published."""

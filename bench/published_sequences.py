@@ -1,8 +1,8 @@
 """A plain reference of the published pretraining generator (Mask-Propagation's static images), for comparison alone.
 
 Written from its description, step by step and picture by picture with Pillow and numpy, without any shortcut: decode,
-affine of the whole still, jitter, and for each of the three frames another affine, resize, crop, jitter and, at 0.33,
-a thin-plate spline evaluated at every pixel.
+then for each of the three frames the affine and the jitter of the whole still, another affine, resize, crop, jitter
+and, at 0.33, a thin-plate spline evaluated at every pixel.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ SPLINE_PROBABILITY = 0.33
 
 def make_sample(rng: np.random.Generator, picture: Path, mask: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return three frames of a still: rgb uint8 (3, 384, 384, 3) and masks uint8 (3, 384, 384) in {0, 1}."""
-    rgb, grey = Image.open(picture).convert("RGB"), Image.open(mask).convert("L")
+    still = Image.open(picture).convert("RGB"), Image.open(mask).convert("L")
+    sequence_seed, frames = int(rng.integers(2**31)), []
+    for _ in range(3):
+        rgb, grey = change_still(np.random.default_rng(sequence_seed), *still)
+        frames.append(make_frame(rng, rgb, grey))
+    return np.stack([frame for frame, _ in frames]), np.stack([mask for _, mask in frames])
+
+
+def change_still(rng: np.random.Generator, rgb: Image.Image, grey: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """What all frames share. The published loader computes it for each frame anew, from one seed."""
     scale, is_flipped = rng.uniform(0.8, 1.5), rng.random() < 0.5
     rgb = affine(rgb, 0, scale, 0, Image.Resampling.NEAREST, MEAN_RGB)
     grey = affine(grey, 0, scale, 0, Image.Resampling.NEAREST, 0)
@@ -29,8 +38,7 @@ def make_sample(rng: np.random.Generator, picture: Path, mask: Path) -> tuple[np
     rgb = jitter(rng, rgb, 0.1, 0.05, 0.05, 0.05)
     if rng.random() < 0.05:
         rgb = rgb.convert("L").convert("RGB")
-    frames = [make_frame(rng, rgb, grey) for _ in range(3)]
-    return np.stack([frame for frame, _ in frames]), np.stack([mask for _, mask in frames])
+    return rgb, grey
 
 
 def make_frame(rng: np.random.Generator, rgb: Image.Image, grey: Image.Image) -> tuple[np.ndarray, np.ndarray]:

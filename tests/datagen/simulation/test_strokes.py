@@ -14,7 +14,7 @@ def picture(labels):
 
 
 def test_path_runs_from_first_to_last_pixel():
-    assert picture(draw_strokes([LINE], 3, 5)) == ["33...", "..33.", "....3"]
+    assert picture(draw_strokes([LINE], 3, 5)) == ["3....", ".33..", "...33"]
 
 
 def test_points_are_cut_to_whole_pixels():

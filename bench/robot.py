@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 from plain_robot import plain_strokes
-from vosforge.datagen.simulation.robot import S2M_ROBOT, RobotSettings, robot_strokes
+from vosforge.datagen.simulation.robot.robot import S2M_ROBOT, RobotSettings, robot_strokes
 
 SIDES = {
     "medial axis": RobotSettings(),

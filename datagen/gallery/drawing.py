@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..simulation.clicks import Click
+from ..simulation.clicks.clicks import Click
 
 POSITIVE_COLOUR = (0, 230, 70)
 NEGATIVE_COLOUR = (255, 40, 40)

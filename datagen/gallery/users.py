@@ -3,18 +3,18 @@
 import numpy as np
 
 from ..imaging.sheet import Cell
-from ..simulation.click_maps import signed_gaussian_map
-from ..simulation.clicks import Click, corrective_clicks, positive_clicks
-from ..simulation.iterated_opening import opened_scribbles
+from ..simulation.clicks.click_maps import signed_gaussian_map
+from ..simulation.clicks.clicks import Click, corrective_clicks, positive_clicks
+from ..simulation.clicks.negative_clicks import hull_clicks, other_object_clicks, surround_clicks
+from ..simulation.clicks.next_click import next_click
+from ..simulation.clicks.points import random_points
 from ..simulation.mask_deformation import deform_mask, draw_deformation
 from ..simulation.mask_errors import perturb_mask, perturb_to_iou
-from ..simulation.negative_clicks import hull_clicks, other_object_clicks, surround_clicks
-from ..simulation.next_click import next_click
-from ..simulation.points import random_points
-from ..simulation.region_scribbles import bezier_scribble, boundary_scribble, thinning_scribble
-from ..simulation.robot import S2M_ROBOT, RobotSettings, mask_strokes
-from ..simulation.scribble_mixture import simulate_scribbles
-from ..simulation.strokes import NO_STROKE, draw_strokes
+from ..simulation.robot.robot import S2M_ROBOT, RobotSettings, mask_strokes
+from ..simulation.robot.strokes import NO_STROKE, draw_strokes
+from ..simulation.scribbles.iterated_opening import opened_scribbles
+from ..simulation.scribbles.region_scribbles import bezier_scribble, boundary_scribble, thinning_scribble
+from ..simulation.scribbles.scribble_mixture import simulate_scribbles
 from .drawing import as_grey, with_clicks, with_mask, with_scribbles
 
 _SCRIBBLE_TRIALS = 10

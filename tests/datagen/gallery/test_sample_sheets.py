@@ -5,7 +5,7 @@ from vosforge.datagen.cli import main
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.gallery.drawing import NEGATIVE_COLOUR, POSITIVE_COLOUR, with_clicks, with_scribbles
 from vosforge.datagen.gallery.sample_sheet import KINDS, sample_sheet
-from vosforge.datagen.simulation.clicks import Click
+from vosforge.datagen.simulation.clicks.clicks import Click
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vosforge.datagen.simulation.click_maps import (
+from vosforge.datagen.simulation.clicks.click_maps import (
     DEXTR_SIGMA,
     disc_maps,
     gaussian_maps,
     sigma_of_fwhm,
     signed_gaussian_map,
 )
-from vosforge.datagen.simulation.clicks import Click
+from vosforge.datagen.simulation.clicks.clicks import Click
 
 QUICK = settings(max_examples=40, deadline=None)
 HEIGHT, WIDTH = 30, 44

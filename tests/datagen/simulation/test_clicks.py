@@ -4,8 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mask_worlds import SEEDS, box, disc, mask_pairs, masks
 from scipy.ndimage import distance_transform_edt
-from vosforge.datagen.simulation.clicks import ClickSettings, corrective_clicks, positive_clicks
-from vosforge.datagen.simulation.negative_clicks import first_clicks, hull_clicks, other_object_clicks, surround_clicks
+from vosforge.datagen.simulation.clicks.clicks import ClickSettings, corrective_clicks, positive_clicks
+from vosforge.datagen.simulation.clicks.negative_clicks import (
+    first_clicks,
+    hull_clicks,
+    other_object_clicks,
+    surround_clicks,
+)
 
 QUICK = settings(max_examples=40, deadline=None)
 
@@ -119,7 +124,7 @@ def test_surround_clicks_are_further_apart_than_hull_clicks():
 def test_surround_on_a_coarse_grid_is_as_spread_as_on_all_pixels(monkeypatch):
     mask = disc(300, 60)
     coarse = [smallest_step(surround_clicks(np.random.default_rng(seed), mask)) for seed in range(15)]
-    monkeypatch.setattr("vosforge.datagen.simulation.negative_clicks._SURROUND_CANDIDATES", 10**9)
+    monkeypatch.setattr("vosforge.datagen.simulation.clicks.negative_clicks._SURROUND_CANDIDATES", 10**9)
     fine = [smallest_step(surround_clicks(np.random.default_rng(seed), mask)) for seed in range(15)]
     assert np.mean(coarse) > 0.95 * np.mean(fine)
 

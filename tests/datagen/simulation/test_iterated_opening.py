@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from mask_worlds import SEEDS, box, disc, mask_pairs, masks
-from vosforge.datagen.simulation.iterated_opening import OpeningSettings, opened_scribble, opened_scribbles
+from vosforge.datagen.simulation.scribbles.iterated_opening import OpeningSettings, opened_scribble, opened_scribbles
 
 QUICK = settings(max_examples=40, deadline=None)
 ALWAYS = OpeningSettings(allow_none=False)

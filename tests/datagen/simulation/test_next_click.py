@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from mask_worlds import box, disc, mask_pairs
 from scipy.ndimage import distance_transform_edt
-from vosforge.datagen.simulation.clicks import Click
-from vosforge.datagen.simulation.next_click import next_click
+from vosforge.datagen.simulation.clicks.clicks import Click
+from vosforge.datagen.simulation.clicks.next_click import next_click
 
 QUICK = settings(max_examples=80, deadline=None)
 EMPTY = np.zeros((40, 60), bool)

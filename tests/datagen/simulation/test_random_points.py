@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from mask_worlds import SEEDS, disc, masks
-from vosforge.datagen.simulation.points import random_points
+from vosforge.datagen.simulation.clicks.points import random_points
 
 QUICK = settings(max_examples=60, deadline=None)
 

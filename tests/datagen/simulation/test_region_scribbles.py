@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from mask_worlds import SEEDS, box, disc, masks
 from vosforge.datagen.simulation.morphology import ellipse, erode_disc
-from vosforge.datagen.simulation.region_scribbles import (
+from vosforge.datagen.simulation.scribbles.region_scribbles import (
     KINDS,
     RegionScribbleSettings,
     bezier_scribble,

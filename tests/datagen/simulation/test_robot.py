@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from vosforge.datagen.simulation.robot import (
+from vosforge.datagen.simulation.robot.robot import (
     DAVIS_ROBOT,
     S2M_ROBOT,
     RobotSettings,
@@ -16,7 +16,7 @@ from vosforge.datagen.simulation.robot import (
     robot_strokes,
     worst_frame,
 )
-from vosforge.datagen.simulation.scribble_file import (
+from vosforge.datagen.simulation.robot.scribble_file import (
     ScribbleFileError,
     frame_scribbles,
     read_scribbles,
@@ -24,8 +24,8 @@ from vosforge.datagen.simulation.scribble_file import (
     scribbles_to_dict,
     write_scribbles,
 )
-from vosforge.datagen.simulation.skeleton import medial_axis
-from vosforge.datagen.simulation.strokes import Stroke
+from vosforge.datagen.simulation.robot.skeleton import medial_axis
+from vosforge.datagen.simulation.robot.strokes import Stroke
 
 THINNING = RobotSettings(method="thinning")
 HEIGHT, WIDTH = 300, 500

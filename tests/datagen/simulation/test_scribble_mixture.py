@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from mask_worlds import SEEDS, box, disc, mask_pairs, masks
-from vosforge.datagen.simulation.correction_sample import CorrectionSettings, sample_correction
-from vosforge.datagen.simulation.region_scribbles import RegionScribbleSettings
-from vosforge.datagen.simulation.scribble_mixture import MixtureSettings, robot_scribbles, simulate_scribbles
+from vosforge.datagen.simulation.scribbles.correction_sample import CorrectionSettings, sample_correction
+from vosforge.datagen.simulation.scribbles.region_scribbles import RegionScribbleSettings
+from vosforge.datagen.simulation.scribbles.scribble_mixture import MixtureSettings, robot_scribbles, simulate_scribbles
 
 QUICK = settings(max_examples=30, deadline=None)
 NO_FREE_CURVES = MixtureSettings(free_curves_probability=0.0, min_free_area=10**9)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from scipy.special import comb
-from vosforge.datagen.simulation import skeleton as skeleton_module
-from vosforge.datagen.simulation.skeleton import box_of, medial_axis, squared_distance, thin
-from vosforge.datagen.simulation.skeleton_paths import bezier_curve, longest_paths
+from vosforge.datagen.simulation.robot import skeleton as skeleton_module
+from vosforge.datagen.simulation.robot.skeleton import box_of, medial_axis, squared_distance, thin
+from vosforge.datagen.simulation.robot.skeleton_paths import bezier_curve, longest_paths
 
 EIGHT = np.ones((3, 3), int)
 SKELETONS = {

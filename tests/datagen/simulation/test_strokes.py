@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vosforge.datagen.simulation.strokes import NO_STROKE, Stroke, bresenham, draw_strokes
+from vosforge.datagen.simulation.robot.strokes import NO_STROKE, Stroke, bresenham, draw_strokes
 
 LINE = Stroke(object_id=3, path=[[0, 0], [1, 1]])
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .regions import Box, as_bytes, region_box, require_masks
+from ..regions import Box, as_bytes, region_box, require_masks
 
 _QUICK_TRIALS = 16
 """Draws that may fall too near an earlier click before the pixels near them are sorted out."""

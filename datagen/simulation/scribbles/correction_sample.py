@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .mask_errors import MaskErrorSettings, perturb_mask, perturb_to_iou
-from .regions import require_masks, require_share
+from ..mask_errors import MaskErrorSettings, perturb_mask, perturb_to_iou
+from ..regions import require_masks, require_share
 from .scribble_mixture import MixtureSettings, UserInput, simulate_scribbles
 
 

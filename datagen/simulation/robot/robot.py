@@ -12,9 +12,9 @@ from typing import Literal
 import cv2
 import numpy as np
 import skimage.morphology
-from vosforge.datagen.simulation.skeleton import box_of, medial_axis, thin
-from vosforge.datagen.simulation.skeleton_paths import bezier_curve, longest_paths
-from vosforge.datagen.simulation.strokes import Stroke
+from vosforge.datagen.simulation.robot.skeleton import box_of, medial_axis, thin
+from vosforge.datagen.simulation.robot.skeleton_paths import bezier_curve, longest_paths
+from vosforge.datagen.simulation.robot.strokes import Stroke
 
 _NEXT_RADIUS = 0.9
 """The share of the radius that is tried next when an opening leaves nothing."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ..regions import as_bytes, region_box, require_masks
 from .clicks import Click
-from .regions import as_bytes, region_box, require_masks
 
 
 def next_click(

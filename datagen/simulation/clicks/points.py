@@ -6,7 +6,7 @@ random point for every k pixels of the object, k drawn anew for each object.
 
 import numpy as np
 
-from .regions import draw_pixels, region_box, require_masks, require_range
+from ..regions import draw_pixels, region_box, require_masks, require_range
 
 PIXELS_PER_POINT = (100, 3000)
 """The published range of k."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ..regions import Box, as_bytes, region_box, require_masks
 from .clicks import PUBLISHED, Click, ClickSettings, away_from_boundary, clicks_at, place_clicks, positive_clicks
-from .regions import Box, as_bytes, region_box, require_masks
 
 _SURROUND_CANDIDATES = 10_000
 """Pixels among which the next click around an object is sought; a larger hull is sought on a coarser grid."""

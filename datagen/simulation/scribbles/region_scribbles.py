@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .morphology import SQUARE_3, edit_rectangle, ellipse, erode_disc, error_kernel
-from .regions import (
+from ..morphology import SQUARE_3, edit_rectangle, ellipse, erode_disc, error_kernel
+from ..regions import (
     as_bytes,
     draw_pixels,
     draw_size,
@@ -20,7 +20,7 @@ from .regions import (
     require_range,
     require_share,
 )
-from .skeleton import thin
+from ..robot.skeleton import thin
 
 KINDS = ("boundary", "thinning", "bezier")
 _MARGIN = 5

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from .morphology import SQUARE_3
+from ..morphology import SQUARE_3
+from ..regions import as_bytes, draw_size, require_masks, require_range, require_share
+from ..robot.robot import S2M_ROBOT, RobotSettings, mask_strokes
+from ..robot.strokes import NO_STROKE, draw_strokes
 from .region_scribbles import RegionScribbleSettings, free_curves, region_scribbles
-from .regions import as_bytes, draw_size, require_masks, require_range, require_share
-from .robot import S2M_ROBOT, RobotSettings, mask_strokes
-from .strokes import NO_STROKE, draw_strokes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .morphology import CROSS_3
-from .regions import as_bytes, draw_size, region_box, require_masks, require_range
+from ..morphology import CROSS_3
+from ..regions import as_bytes, draw_size, region_box, require_masks, require_range
+from ..robot.skeleton import thin
 from .scribble_mixture import UserInput
-from .skeleton import thin
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Clicks and random points, and the maps that networks are given."""

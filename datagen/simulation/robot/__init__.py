@@ -1,0 +1,1 @@
+"""The DAVIS robot: skeletons, longest paths, strokes, and the files of DAVIS scribbles."""

@@ -1,0 +1,1 @@
+"""Scribbles: on regions of errors, mixed as published, and after repeated opening."""

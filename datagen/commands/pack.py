@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,9 +11,9 @@ import tyro
 
 from ..sources.table import SOURCES
 from .farm_options import FarmOptions
+from .farm_run import run_clips
 
 SourceName = Literal[tuple(SOURCES)]
-SHOWN_REASONS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,17 +46,6 @@ class Pack(FarmOptions):
 
 def run(command: Pack) -> int:
     """Pack a data set; returns 0 when every clip is there, 1 when some are missing."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from ..farm.farm import NoNodeLeft
     from ..sources.pack import PackJob, pack_corpus
     from ..sources.source import open_source, source_class
 
@@ -75,31 +63,12 @@ def run(command: Pack) -> int:
         limit=command.limit,
     )
     farm = command.farm()
-    console = Console(stderr=True, markup=False, highlight=False)
-    columns = (TextColumn("packing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("packing", total=None)
-            report = pack_corpus(
-                job,
-                farm,
-                on_begin=lambda num_clips: progress.update(bar, total=num_clips),
-                on_clip=lambda _is_made: progress.update(bar, advance=1),
-            )
-    except NoNodeLeft as error:
-        print(f"{error}; what is finished is kept, the same command goes on from there", file=sys.stderr)
-        return 1
-    for key, reason in list(report.missing.items())[:SHOWN_REASONS]:
-        console.print(f"missing {key}: {reason}", style="red", soft_wrap=True)
-    if len(report.missing) > SHOWN_REASONS:
-        console.print(f"and {len(report.missing) - SHOWN_REASONS} more; index.json lists them all", style="red")
-    print(
-        f"{report.made} clips packed, {report.already_there} there already, {len(report.missing)} missing: "
-        f"{report.index_path}"
+    return run_clips(
+        lambda on_begin, on_clip: pack_corpus(job, farm, on_begin=on_begin, on_clip=on_clip),
+        "packing",
+        "clips packed",
+        "mend or replace those files",
     )
-    if report.missing:
-        print("mend or replace those files and run the same command again: it tries the missing clips alone")
-    return 1 if report.missing else 0
 
 
 def read_options(texts: list[str], source: type) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from .farm_options import FarmOptions
+from .farm_run import run_clips
 
 if TYPE_CHECKING:
     from ..compositing.settings import SequenceSettings
@@ -72,13 +72,10 @@ class Synthesize(FarmOptions):
 
 def run(command: Synthesize) -> int:
     """Synthesize a corpus; returns 0 when every clip is there, 1 when some are missing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from ..compositing.still_folder import Backgrounds
     from ..compositing.stills import StillMixture
     from ..compositing.synthesis import SynthesisJob, synthesize_corpus
-    from ..farm.farm import NoNodeLeft
 
     for option, value, least in (
         ("--count", command.count, 1),
@@ -102,27 +99,12 @@ def run(command: Synthesize) -> int:
         val_every=command.val_every,
         origin=" ".join(command.stills),
     )
-    console = Console(stderr=True, markup=False, highlight=False)
-    columns = (TextColumn("synthesizing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            bar = progress.add_task("synthesizing", total=None)
-            report = synthesize_corpus(
-                job,
-                farm,
-                on_begin=lambda num_clips: progress.update(bar, total=num_clips),
-                on_clip=lambda _is_made: progress.update(bar, advance=1),
-            )
-    except NoNodeLeft as error:
-        print(f"{error}; what is finished is kept, the same command goes on from there", file=sys.stderr)
-        return 1
-    for key, reason in report.missing.items():
-        console.print(f"missing {key}: {reason}", style="red", soft_wrap=True)
-    print(
-        f"{report.made} sequences made, {report.already_there} there already, {len(report.missing)} missing: "
-        f"{report.index_path}"
+    return run_clips(
+        lambda on_begin, on_clip: synthesize_corpus(job, farm, on_begin=on_begin, on_clip=on_clip),
+        "synthesizing",
+        "sequences made",
+        "mend or replace those stills",
     )
-    return 1 if report.missing else 0
 
 
 def open_stills(text: str, split: Literal["train", "val", "all"]) -> tuple[StillSource, int]:

@@ -55,7 +55,9 @@ class CorpusStills:
         self._corpus = corpus
         self._clips = [clip for clip in corpus.split(split) if clip.object_ids]
         if not self._clips:
-            raise ValueError(f'{corpus.root} has no clip with objects in its split "{split}"; give another split or corpus')
+            raise ValueError(
+                f'{corpus.root} has no clip with objects in its split "{split}"; give another split or corpus'
+            )
         self._split = split
 
     def __len__(self) -> int:

@@ -87,12 +87,7 @@ def decode_ids(content: bytes, grey: Literal["refuse", "ids", "binary"] = "refus
     takes the grey values as ids, "binary" makes every value from 128 up object 1 (DAVIS 2016). Other pictures and
     broken bytes raise ValueError.
     """
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            mode, values = image.mode, np.array(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{len(content)} bytes cannot be decoded as a mask picture: {error}") from error
+    mode, values = decode_mask_picture(content)
     if mode == "P" or (mode == "L" and grey == "ids"):
         return values
     if mode in ("L", "1") and grey == "binary":
@@ -101,6 +96,16 @@ def decode_ids(content: bytes, grey: Literal["refuse", "ids", "binary"] = "refus
         f"the mask picture has mode {mode}, a palette picture (P) is expected; for grey pictures choose "
         f'grey="ids" or grey="binary", it is {grey!r}'
     )
+
+
+def decode_mask_picture(content: bytes) -> tuple[str, np.ndarray]:
+    """Return the mode of a mask picture, in Pillow's words, and its values as they are; ValueError for broken bytes."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+            return image.mode, np.array(image)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{len(content)} bytes cannot be decoded as a mask picture: {error}") from error
 
 
 def overlay(rgb: np.ndarray, ids: np.ndarray, opacity: float = 0.5) -> np.ndarray:

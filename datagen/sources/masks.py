@@ -1,13 +1,12 @@
 """Mask pictures of published data sets to ids: palette indices, or binary pictures in whatever mode they were saved."""
 
-import io
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from ..corpus.records import IGNORE_ID
+from ..imaging.images import decode_mask_picture
 
 
 def read_mask(path: Path, coding: Literal["ids", "binary"]) -> np.ndarray:
@@ -24,12 +23,7 @@ def read_mask(path: Path, coding: Literal["ids", "binary"]) -> np.ndarray:
 
 def decode_mask(content: bytes, coding: Literal["ids", "binary"]) -> np.ndarray:
     """Return the ids of a mask picture held in memory; see `read_mask`."""
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            mode, values = image.mode, np.array(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"{len(content)} bytes cannot be decoded as a mask picture: {error}") from error
+    mode, values = decode_mask_picture(content)
     if coding == "ids":
         if mode not in ("P", "L") or values.dtype != np.uint8:
             raise ValueError(f"the mask picture has mode {mode}, a palette or 8-bit grey picture is expected")

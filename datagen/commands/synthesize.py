@@ -67,7 +67,7 @@ class Synthesize(FarmOptions):
     clips_per_shard: int = 1000
     """clips in one shard"""
     val_every: int = 0
-    """every n-th clip belongs to the val split; 0 for none"""
+    """every n-th clip belongs to the val split; 0 for none; only where every still is shown once"""
 
 
 def run(command: Synthesize) -> int:

@@ -89,7 +89,7 @@ def render_sequence(
         if picture is not view.rgb:
             rgb[frame] = picture
     chosen = _labelled(plan, ids[0])
-    labels = ids if chosen == (1,) and len(plan.label_order) == 1 else _relabel(ids, chosen)
+    labels = ids.copy() if chosen == (1,) and len(plan.label_order) == 1 else _relabel(ids, chosen)
     names = dict.fromkeys(plan.still.object_ids, still.name)
     names |= {layer.object_ids[0]: other.name for layer, other in zip(plan.pasted, pasted, strict=True)}
     return StillSequence(
@@ -125,7 +125,7 @@ def _views(
 ) -> Iterator[View]:
     """Yield the still of a layer in every frame; out: uint8 (T, S, S, 3) into which the pictures go."""
     mean = np.array(cv2.mean(still.rgb)[:3])
-    masks = [cv2.compare(still.ids, source_id, cv2.CMP_EQ) for source_id in layer.source_ids]
+    masks = [(still.ids == source_id).view(np.uint8) * np.uint8(255) for source_id in layer.source_ids]
     views = warp_views(
         still.rgb,
         masks,

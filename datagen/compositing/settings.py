@@ -6,6 +6,8 @@ from typing import Literal
 from ..augmentation.affine import BORDER_RGB
 from ..augmentation.colour import JitterRange
 
+MAX_OBJECTS = 254
+
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceSettings:
@@ -99,6 +101,9 @@ class SequenceSettings:
                 raise ValueError(
                     f"{name} is {(first, last)}, it must be (low, high) with {low} <= low <= high <= {high}"
                 )
+        if self.num_still_objects + self.num_pasted[1] > MAX_OBJECTS:
+            most = f"num_still_objects is {self.num_still_objects} and num_pasted {self.num_pasted}"
+            raise ValueError(f"{most}; together they may be {MAX_OBJECTS}, for ids are 1 to {MAX_OBJECTS}")
         for name, allowed in (("motion", ("independent", "steady")), ("edges", ("soft", "hard"))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, it must be {' or '.join(map(repr, allowed))}")

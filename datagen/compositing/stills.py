@@ -68,15 +68,20 @@ class CorpusStills:
         return self._clips[number].key
 
     def read(self, rng: np.random.Generator, number: int) -> Still:
-        """Return a frame of clip `number`; ValueError for damaged bytes, or a clip without any ids."""
+        """Return a frame of clip `number` that shows an object, where one does.
+
+        ValueError for damaged bytes, or a clip without any ids.
+        """
         clip = self._clips[number]
         frames = [t for t in range(clip.num_frames) if self._corpus.is_annotated(clip.key, t)]
         if not frames:
             raise ValueError(f"no frame of clip {clip.key} of {self._corpus.root} has ids; give another corpus")
-        rgb, ids = self._corpus.read_frame(
-            clip.key, frames[rng.integers(len(frames))] if len(frames) > 1 else frames[0]
-        )
-        return Still(name=clip.key, rgb=rgb, ids=ids)
+        for t in rng.permutation(frames) if len(frames) > 1 else frames:
+            rgb, ids = self._corpus.read_frame(clip.key, int(t))
+            still = Still(name=clip.key, rgb=rgb, ids=ids)
+            if len(still.object_ids()):
+                break
+        return still
 
     def fingerprint(self) -> str:
         """Return a hash of the hashes of the shards."""
@@ -108,6 +113,10 @@ class StillMixture:
         """Return still `number` of the mixture."""
         source, own = self._find(number)
         return source.read(rng, own)
+
+    def has_repeats(self) -> bool:
+        """Whether a still has more than one number."""
+        return any(repeats > 1 for _, repeats in self._sources)
 
     def fingerprint(self) -> str:
         """Return the fingerprints of the sources with their repeats."""

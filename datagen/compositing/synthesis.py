@@ -21,7 +21,7 @@ from ..writing.parts import commit_part
 from ..writing.writer import CorpusWriter
 from .sequence import StillSequence, sample_sequence
 from .settings import SequenceSettings
-from .stills import StillSource
+from .stills import StillMixture, StillSource
 
 SYNTHESIS_VERSION = 1
 """Raised whenever the same stills, settings and seed give other bytes than before."""
@@ -52,6 +52,13 @@ class SynthesisJob:
     def __post_init__(self) -> None:
         # Workers on other nodes have another current directory.
         root = str(self.root)
+        repeats = isinstance(self.stills, StillMixture) and self.stills.has_repeats()
+        borrows = self.settings.num_pasted[1] or self.settings.background_probability
+        if self.val_every and (repeats or borrows or self.num_clips > len(self.stills)):
+            raise ValueError(
+                f"val_every is {self.val_every}, but stills that are shown more than once, pasted or taken for "
+                "backgrounds would be in train and val; make two corpora, from two sets of stills"
+            )
         object.__setattr__(self, "root", root if "://" in root else str(Path(root).resolve()))
 
     def description(self) -> CorpusDescription:

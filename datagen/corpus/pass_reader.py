@@ -1,5 +1,6 @@
 """Random access to the passes of a corpus."""
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ class PassReader:
     def __init__(self, shard_bytes: ShardBytes) -> None:
         self._bytes = shard_bytes
         self._tars: dict[tuple[str, str], str] = {}
-        # Offset and size by frame, one row for a member of a clip; 30,000 clips leave no room for objects.
+        # Offset, size and CRC-32 (0: not recorded) by frame, one row for a member of a clip; 30,000 clips leave no room
+        # for objects.
         self._places: dict[tuple[str, str], np.ndarray] = {}
 
     def add_shard(self, manifest: dict[str, Any]) -> None:
@@ -29,10 +31,11 @@ class PassReader:
             for clip in record["clips"]:
                 key = clip["key"]
                 self._tars[key, name] = record["tar"]
-                for member, offset, size in clip["members"]:
+                checksums = clip.get("members_crc32") or [0] * len(clip["members"])
+                for (member, offset, size), crc32 in zip(clip["members"], checksums, strict=True):
                     t, suffix = split_pass_member(member)
-                    rows = self._places.setdefault((key, suffix), np.zeros((num_frames[key], 2), np.int64))
-                    rows[t or 0] = offset, size
+                    rows = self._places.setdefault((key, suffix), np.zeros((num_frames[key], 3), np.int64))
+                    rows[t or 0] = offset, size, crc32
 
     def read(self, clip: ClipEntry, t: int | None, name: str) -> Any:
         """Return the decoded member `name` of frame t of a clip, t None for a member of the whole clip."""
@@ -43,12 +46,15 @@ class PassReader:
         if (clip.key, pass_name) not in self._tars:
             raise ValueError(f"clip {clip.key} was made without the pass {pass_name!r}")
         rows = self._places.get((clip.key, suffix))
-        offset, size = (0, 0) if rows is None else rows[t or 0].tolist()
+        offset, size, crc32 = (0, 0, 0) if rows is None else rows[t or 0].tolist()
         if not size:
             raise ValueError(f"frame {t} of clip {clip.key} has no {name}: there is no frame beyond it")
         tar = self._tars[clip.key, pass_name]
         try:
-            return decode_member(suffix, self._bytes.read(tar, offset, size), clip.object_ids)
+            content = self._bytes.read(tar, offset, size)
+            if crc32 and zlib.crc32(content) != crc32:
+                raise ValueError(f"the bytes of its {name} changed since they were written")
+            return decode_member(suffix, content, clip.object_ids)
         except ValueError as error:
             where = "" if t is None else f"frame {t} of "
             raise self._bytes.damaged(tar, f"is damaged: {where}clip {clip.key}: {error}") from error

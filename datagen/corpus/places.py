@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..storage.store import Store
-from .records import ids_name, image_name, metadata_name
+from .records import ids_name, image_name, instances_name, metadata_name
 from .shards import DamagedFile
 
 # Columns of the table of frames. A size of 0 says that the frame has no ids, a CRC-32 of 0 that it was not recorded.
@@ -35,6 +35,7 @@ class ClipMembers(NamedTuple):
         found |= {image_name(key, t): int(crc32) for t, crc32 in enumerate(self.frames[:, RGB_CRC32])}
         annotated = np.flatnonzero(self.frames[:, IDS_SIZE]).tolist()
         found |= {ids_name(key, t): int(self.frames[t, IDS_CRC32]) for t in annotated}
+        found |= {instances_name(key, t): place.crc32 for t, place in self.instances.items()}
         return {name: crc32 for name, crc32 in found.items() if crc32}
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import threading
 from collections.abc import Mapping
 
 from ..storage.store import Store
@@ -19,6 +20,7 @@ class ShardBytes:
     def __init__(self, store: Store, sizes: Mapping[str, int]) -> None:
         self._store, self._sizes = store, dict(sizes)
         self._open_files: collections.OrderedDict[tuple[int, str], int] = collections.OrderedDict()
+        self._lock = threading.Lock()
 
     def read(self, tar: str, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` on; DamagedFile names a tar that is missing, cut or of another size."""
@@ -28,7 +30,9 @@ class ShardBytes:
             except FileNotFoundError:
                 raise self.damaged(tar, "is missing; run the command that made the corpus again") from None
         else:
-            content = os.pread(self._descriptor(tar), size, offset)
+            # Threads may share a corpus: none may close a file that another is about to read.
+            with self._lock:
+                content = os.pread(self._descriptor(tar), size, offset)
         if len(content) > size:
             what = f"{len(content)} bytes came for a range of {size}; the server must serve byte ranges"
             raise ValueError(f"{self.where(tar)}: {what}")
@@ -52,7 +56,10 @@ class ShardBytes:
                 os.close(descriptor)
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_open_files": collections.OrderedDict()}
+        return {"_store": self._store, "_sizes": self._sizes}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__(state["_store"], state["_sizes"])
 
     def __del__(self) -> None:
         if hasattr(self, "_open_files"):

@@ -87,7 +87,7 @@ def decode_ids(content: bytes, grey: Literal["refuse", "ids", "binary"] = "refus
     takes the grey values as ids, "binary" makes every value from 128 up object 1 (DAVIS 2016). Other pictures and
     broken bytes raise ValueError.
     """
-    mode, values = decode_mask_picture(content)
+    mode, values, _ = decode_mask_picture(content)
     if mode == "P" or (mode == "L" and grey == "ids"):
         return values
     if mode in ("L", "1") and grey == "binary":
@@ -98,12 +98,16 @@ def decode_ids(content: bytes, grey: Literal["refuse", "ids", "binary"] = "refus
     )
 
 
-def decode_mask_picture(content: bytes) -> tuple[str, np.ndarray]:
-    """Return the mode of a mask picture, in Pillow's words, and its values as they are; ValueError for broken bytes."""
+def decode_mask_picture(content: bytes) -> tuple[str, np.ndarray, np.ndarray | None]:
+    """Return the mode of a mask picture, in Pillow's words, its values as they are, and its palette, uint8 (N, 3).
+
+    ValueError for broken bytes.
+    """
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
-            return image.mode, np.array(image)
+            palette = image.getpalette("RGB") if image.mode == "P" else None
+            return image.mode, np.array(image), None if palette is None else np.reshape(palette, (-1, 3))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"{len(content)} bytes cannot be decoded as a mask picture: {error}") from error
 

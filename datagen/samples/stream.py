@@ -101,6 +101,7 @@ def _rows_in_turn(
             for visit in visits:
                 if isinstance(visit, Exception):
                     yield visit
+                    return  # the samples of this row cannot be put together, and so no later step has its place
             rows[row], given[row] = visits, 0
         # A row that was open when the run stopped lacks its first draws.
         yield _batch_of(rows[row], given[row])

@@ -23,12 +23,12 @@ def read_mask(path: Path, coding: Literal["ids", "binary"]) -> np.ndarray:
 
 def decode_mask(content: bytes, coding: Literal["ids", "binary"]) -> np.ndarray:
     """Return the ids of a mask picture held in memory; see `read_mask`."""
-    mode, values = decode_mask_picture(content)
+    mode, values, palette = decode_mask_picture(content)
     if coding == "ids":
         if mode not in ("P", "L") or values.dtype != np.uint8:
             raise ValueError(f"the mask picture has mode {mode}, a palette or 8-bit grey picture is expected")
         return values
-    if mode == "P":
+    if mode == "P" and not _is_grey_ramp(palette):
         return _merge_palette(values)
     if mode in ("RGB", "RGBA"):
         return (values[..., :3].max(2) >= 128).astype(np.uint8)
@@ -38,9 +38,14 @@ def decode_mask(content: bytes, coding: Literal["ids", "binary"]) -> np.ndarray:
         return values.astype(np.uint8)
     elif mode.startswith("I;16") or (mode == "I" and values.max(initial=0) > 255):
         return (values >= 1 << 15).astype(np.uint8)
-    elif mode not in ("L", "I"):
+    elif mode not in ("L", "I", "P"):
         raise ValueError(f"the mask picture has mode {mode}, a grey, palette or RGB picture is expected")
     return (values >= 128).astype(np.uint8)
+
+
+def _is_grey_ramp(palette: np.ndarray) -> bool:
+    """Whether an index is its own grey value: a grey picture that was saved with a palette."""
+    return len(palette) > 2 and bool((palette == np.arange(len(palette))[:, None]).all())
 
 
 def _merge_palette(values: np.ndarray) -> np.ndarray:

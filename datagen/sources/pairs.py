@@ -122,15 +122,15 @@ class PairSource:
             return False
 
 
-def find_pairs(root: Path, layout: PairFolders) -> Iterator[tuple[str, Path, Path]]:
-    """Yield (stem, picture, mask) sorted by stem; nothing unless at least one picture has its mask.
+def find_pairs(root: Path, layout: PairFolders, with_lone: bool = False) -> Iterator[tuple[str, Path, Path]]:
+    """Yield (stem, picture, mask) sorted by stem; nothing unless at least one picture has its mask, or `with_lone`.
 
     One of the two paths may not exist. Raises ValueError when a name has two pictures or two masks.
     """
     endings = (_PICTURES, _MASKS) if layout.told_by_suffix() else (_PICTURES + _MASKS, _MASKS + _PICTURES)
     pictures = _by_stem(root / layout.pictures, layout.picture_ending, endings[0])
     masks = _by_stem(root / layout.masks, layout.mask_ending, endings[1])
-    if pictures.keys().isdisjoint(masks):
+    if pictures.keys().isdisjoint(masks) and not with_lone:
         return
     for stem in sorted(pictures.keys() | masks.keys()):
         picture = pictures.get(stem, root / layout.pictures / f"{stem}{layout.picture_ending}.jpg")

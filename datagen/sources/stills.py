@@ -153,7 +153,7 @@ class Fss1000(PairSource):
                 details={"picture": f"{folder.name}/{picture.name}", "mask": f"{folder.name}/{mask.name}"},
             )
             for folder in folders
-            for stem, picture, mask in find_pairs(folder, _SIDE_BY_SIDE)
+            for stem, picture, mask in find_pairs(folder, _SIDE_BY_SIDE, with_lone=True)
         ]
 
     def expected(self) -> str:

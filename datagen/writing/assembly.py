@@ -1,5 +1,6 @@
 """Parts into shards and back: shards/clips-00000.tar, a tar for each pass, and then the manifest clips-00000.json."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,21 +49,30 @@ def assemble_shard(store: Store, number: int, parts: Sequence[Mapping[str, Any]]
 
 
 def reopen_shard(store: Store, number: int) -> None:
-    """Turn a shard back into parts, so that a clip that was missing can join it; every clip stays held by one."""
-    store.remove("index.json")
+    """Turn a shard back into parts, so that a clip that was missing can join it; every clip stays held by one.
+
+    DamagedFile when bytes are not those that the manifest's checksums are of: new ones must not hide it.
+    """
     manifest = store.read_json(shard_manifest_name(number))
-    spans: dict[str, dict[str, tuple[int, int]]] = {}
+    pass_clips: dict[str, dict[str, Mapping[str, Any]]] = {}
     for name, record in manifest.get("passes", {}).items():
         for clip in record["clips"]:
-            spans.setdefault(clip["key"], {})[name] = clip_span(clip)
+            pass_clips.setdefault(clip["key"], {})[name] = clip
 
-    def members_between(tar: str, span: tuple[int, int]) -> list[tuple[str, bytes]]:
-        return read_members(store.read_range(tar, span[0], span[1] - span[0]))
+    def members_of(tar: str, clip: Mapping[str, Any]) -> list[tuple[str, bytes]]:
+        start, stop = clip_span(clip)
+        members = read_members(store.read_range(tar, start, stop - start))
+        for (name, content), crc32 in zip(members, clip.get("members_crc32") or [], strict=False):
+            if zlib.crc32(content) != crc32:
+                where = store.full_name(tar)
+                raise DamagedFile(f"{where} changed since it was written: {name}; put its right bytes back", tar)
+        return members
 
-    for clip in manifest["clips"]:
+    parts = [(clip, members_of(shard_name(number), clip)) for clip in manifest["clips"]]
+    store.remove("index.json")
+    for clip, members in parts:
         key = clip["key"]
-        members = members_between(shard_name(number), clip_span(clip))
-        passes = {name: members_between(shard_name(number, name), span) for name, span in spans.get(key, {}).items()}
+        passes = {name: members_of(shard_name(number, name), own) for name, own in pass_clips.get(key, {}).items()}
         commit_part(store, key, clip["index"], members, clip["statistics"], passes)
     store.remove(shard_manifest_name(number), *[f"shards/{tar}" for tar, _ in tars_of(manifest)])
 

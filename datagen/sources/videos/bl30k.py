@@ -1,12 +1,11 @@
 """BL30K as published: rendered videos of 160 frames with palette masks."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..source import ClipContent, FrameContent, SourceClip, layout_error, require
-from .frame_folders import PICTURE_ENDINGS, files_by_stem, read_frame_folders
+from ..source import ClipContent, SourceClip, layout_error, require
+from .frame_folders import PICTURE_ENDINGS, files_by_stem, read_frame_folders, with_masks
 
 FRAMES = 160
 
@@ -38,14 +37,16 @@ class Bl30k:
         videos: dict[str, str] = {}
         for place in places:
             require(self, "JPEGImages", "Annotations", root=place)
-            for folder in (place / "JPEGImages").iterdir():
+            for folder in sorted((place / "JPEGImages").iterdir()):
+                if folder.name.startswith(".") or not folder.is_dir():
+                    continue
                 if folder.name in videos:
                     raise layout_error(self, f"every video once, {folder.name} lies in two parts")
-                if folder.is_dir():
-                    videos[folder.name] = "" if place == self.root else place.name
+                videos[folder.name] = "" if place == self.root else place.name
         if not videos:
             raise layout_error(self, "a folder for each video", places[0] / "JPEGImages")
-        first = next((places[0] / "JPEGImages").iterdir())
+        name, part = next(iter(videos.items()))
+        first = self.root / part / "JPEGImages" / name
         if any(entry.is_dir() for entry in first.iterdir()):
             raise layout_error(self, "the pictures of a video", first)
         return [SourceClip(name=name, details={"part": part}) for name, part in sorted(videos.items())]
@@ -63,10 +64,4 @@ class Bl30k:
         if self.num_frames and found != self.num_frames:
             what = f"holds {found} pictures, a video of BL30K has {self.num_frames}"
             raise ValueError(f"{pictures} {what}; --option num_frames=0 takes any length")
-        return ClipContent(frames=self._annotated(read_frame_folders(pictures, masks, "ids"), masks))
-
-    def _annotated(self, frames: Iterator[FrameContent], masks: Path) -> Iterator[FrameContent]:
-        for frame in frames:
-            if frame.ids is None:
-                raise ValueError(f"{masks / frame.name}.png is missing; every frame of BL30K has a mask")
-            yield frame
+        return ClipContent(frames=with_masks(read_frame_folders(pictures, masks, "ids"), masks))

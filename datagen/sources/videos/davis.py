@@ -9,7 +9,7 @@ import numpy as np
 
 from ...corpus.records import IGNORE_ID
 from ..source import ClipContent, FrameContent, SourceClip, SourceLayoutError, layout_error, require
-from .frame_folders import read_frame_folders, read_names
+from .frame_folders import read_frame_folders, read_names, with_masks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,8 @@ class _Davis:
         """Read one sequence."""
         pictures, masks = (self.root / kind / self.resolution / clip.name for kind in ("JPEGImages", "Annotations"))
         frames = read_frame_folders(pictures, masks, self.coding)
+        if not clip.details["split"].startswith("test"):
+            frames = with_masks(frames, masks)
         return ClipContent(frames=self.checked(frames, masks), metadata=dict(clip.details))
 
     def checked(self, frames: Iterator[FrameContent], masks: Path) -> Iterator[FrameContent]:

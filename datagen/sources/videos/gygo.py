@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..source import ClipContent, SourceClip, SourceLayoutError, layout_error, require
-from .frame_folders import read_frame_folders, read_names
+from .frame_folders import read_frame_folders, read_names, with_masks
 
 _LISTS = {"train": ("Train.txt", "train.txt"), "val": ("val.txt", "Val.txt")}
 
@@ -48,4 +48,5 @@ class Gygo:
     def read(self, clip: SourceClip) -> ClipContent:
         """Read one sequence."""
         pictures, masks = (self.root / kind / self.resolution / clip.name for kind in ("JPEGImages", "Annotations"))
-        return ClipContent(frames=read_frame_folders(pictures, masks, "binary"), metadata=dict(clip.details))
+        frames = with_masks(read_frame_folders(pictures, masks, "binary"), masks)
+        return ClipContent(frames=frames, metadata=dict(clip.details))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..source import ClipContent, SourceClip, SourceLayoutError, layout_error, require
-from .frame_folders import read_frame_folders
+from .frame_folders import read_frame_folders, with_masks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +58,20 @@ class YouTubeVos:
         masks = self.root / split / "Annotations" / clip.name
         objects = {int(number): facts for number, facts in clip.details["objects"].items()}
         metadata = {"split": split, "first_masks_only": split != "train"}
-        return ClipContent(frames=read_frame_folders(pictures, masks, "ids"), objects=objects, metadata=metadata)
+        frames = read_frame_folders(pictures, masks, "ids")
+        if split == "train" and not self.all_frames:
+            frames = with_masks(frames, masks)
+        return ClipContent(frames=frames, objects=objects, metadata=metadata)
 
     def _videos(self, split: str) -> dict[str, Any]:
         path = self.root / split / "meta.json"
         try:
             videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
-            # A look at the first video: a list of instances (YouTube-VIS) would fail clip by clip otherwise.
-            if not all(isinstance(video["objects"], dict) for video in list(videos.values())[:1]):
+            # A list of instances (YouTube-VIS) or a broken entry would fail clip by clip otherwise.
+            if not all(isinstance(video["objects"], dict) for video in videos.values()):
                 raise TypeError("objects of a video must be keyed by their ids")
+            for video in videos.values():
+                _first_seen(video)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             what = 'expected {"videos": {<video>: {"objects": {<id>: {"category", "frames"}}}}}'
             raise SourceLayoutError(f"{path} is not the meta.json of {self.name}: {what} ({error!r})") from error

@@ -244,3 +244,20 @@ def test_two_labels_at_most_and_a_selector_for_the_second():
 def test_wrong_settings_are_named(wrong, said):
     with pytest.raises(ValueError, match=said):
         SequenceSettings(**wrong)
+
+
+def test_a_still_of_one_pixel_gives_a_sequence():
+    still = Still(name="dot", rgb=np.full((1, 1, 3), 90, np.uint8), ids=np.ones((1, 1), np.uint8))
+    sequence = sample_sequence(np.random.default_rng(0), Stills(still), 0, SequenceSettings(size=32))
+    assert sequence.rgb.shape == (3, 32, 32, 3) and set(np.unique(sequence.labels)) <= {0, 1}
+
+
+def test_labels_can_be_changed_without_changing_the_ids():
+    sequence = sample(SequenceSettings(size=64))
+    sequence.labels[:] = 0
+    assert sequence.ids.any()
+
+
+def test_more_objects_than_ids_are_refused():
+    with pytest.raises(ValueError, match="together they may be 254"):
+        SequenceSettings(num_still_objects=250, num_pasted=(0, 5))

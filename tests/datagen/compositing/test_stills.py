@@ -7,6 +7,7 @@ from PIL import Image
 from vosforge.datagen.compositing.still_folder import Backgrounds, StillFolder
 from vosforge.datagen.compositing.stills import CorpusStills, Still, StillMixture
 from vosforge.datagen.corpus.reader import Corpus
+from vosforge.datagen.corpus.records import ClipEntry
 
 
 def rng():
@@ -122,3 +123,25 @@ def test_mixture_repeats_its_sources(tmp_path):
     assert mixture.read(rng(), 6).name == "z"
     with pytest.raises(ValueError, match="repeated 0 times"):
         StillMixture([(StillFolder(tmp_path / "one"), 0)])
+
+
+def test_a_clip_gives_a_frame_that_shows_an_object_where_one_does():
+    class SparseCorpus:
+        """One clip of ten frames; the object is in the last alone."""
+
+        root, clip = (
+            "nowhere",
+            ClipEntry(key="a", index=0, num_frames=10, width=4, height=4, object_ids=(1,), split="train"),
+        )
+
+        def split(self, _name):
+            return [self.clip]
+
+        def is_annotated(self, _key, _t):
+            return True
+
+        def read_frame(self, _key, t):
+            return np.zeros((4, 4, 3), np.uint8), np.full((4, 4), t == 9, np.uint8)
+
+    stills = CorpusStills(SparseCorpus())
+    assert all(stills.read(np.random.default_rng(seed), 0).object_ids().tolist() == [1] for seed in range(5))

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from vosforge.datagen.commands.synthesize import Synthesize, read_settings, run
+from vosforge.datagen.compositing.settings import SequenceSettings
+from vosforge.datagen.compositing.still_folder import StillFolder
+from vosforge.datagen.compositing.synthesis import SynthesisJob
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.samples.loader import collate
 from vosforge.datagen.verify.corpus import verify
@@ -110,3 +113,10 @@ def test_sequences_collate_like_triplets(stills):
     batch = collate([sample_sequence(np.random.default_rng(n), source, n, settings) for n in range(2)])
     assert tuple(batch["rgb"].shape) == (2, 3, 3, 32, 32) and tuple(batch["masks"].shape) == (2, 3, 2, 32, 32)
     assert batch["masks"].sum() > 0 and batch["selector"].tolist() == [[1, 0], [1, 0]]
+
+
+def test_a_val_split_that_would_share_stills_is_refused(stills):
+    for changes in ({"num_clips": 6}, {"settings": SequenceSettings(num_pasted=(0, 1))}):
+        with pytest.raises(ValueError, match="make two corpora"):
+            SynthesisJob(**{"root": "corpus", "stills": StillFolder(stills), "num_clips": 5, "val_every": 2} | changes)
+    SynthesisJob(root="corpus", stills=StillFolder(stills), num_clips=5, val_every=2)

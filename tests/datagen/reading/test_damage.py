@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from vosforge.datagen.samples.loader import make_loader  # noqa: E402
 from vosforge.datagen.samples.numbered import NumberedSamples  # noqa: E402
 from vosforge.datagen.samples.parts import ClipPart  # noqa: E402
 from vosforge.datagen.samples.triplets import TripletSettings  # noqa: E402
+from vosforge.datagen.writing.writer import CorpusWriter  # noqa: E402
 
 NUM_STEPS = 8
 
@@ -117,3 +120,39 @@ def test_substitutes_are_the_same_in_every_run(tiny_corpus):
     for number in range(12):
         one, other = first.sample(number, 4), second.sample(number, 4)
         assert one.damage == other.damage and np.array_equal(one.triplet.rgb, other.triplet.rgb)
+
+
+def test_a_rebuilt_shard_does_not_hide_damage(tmp_path, tiny_world):
+    root, description = tmp_path / "corpus", tiny_world.description(num_clips=2)
+    writer = CorpusWriter(root, description)
+    tiny_world.commit(root, 0)
+    writer.finish({1: "not made"})
+    damage_clip(root, 0)
+    tiny_world.commit(root, 1)
+    writer = CorpusWriter(root, description)
+    with pytest.raises(DamagedFile, match=r"clips-00000\.tar changed since it was written: tiny-000000"):
+        writer.finish()
+    writer.close()
+
+
+def test_a_damaged_pass_is_named(tmp_path, tiny_world):
+    root = tiny_world.write(tmp_path / "corpus", passes=("tracks",))
+    path = root / "shards/clips-00000.tracks.tar"
+    record = json.loads((root / "shards/clips-00000.json").read_text())["passes"]["tracks"]
+    content = bytearray(path.read_bytes())
+    _, offset, size = record["clips"][0]["members"][0]
+    content[offset + size - 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"tracks\.tar is damaged: clip tiny-000000: the bytes of its tracks"):
+        Corpus.open(root).read_tracks("tiny-000000")
+
+
+def test_threads_that_share_a_corpus_keep_few_files_open(tiny_corpus, monkeypatch):
+    monkeypatch.setattr("vosforge.datagen.corpus.shard_bytes.MAX_OPEN_SHARDS", 1)
+    corpus = Corpus.open(tiny_corpus)
+    expected = {clip.key: corpus.read_jpeg(clip.key, 0) for clip in corpus.clips}
+    before = len(os.listdir("/proc/self/fd"))
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda key: corpus.read_jpeg(key, 0) == expected[key], list(expected) * 100)
+        assert all(found)
+    assert len(os.listdir("/proc/self/fd")) <= before + 1

@@ -123,3 +123,12 @@ def test_every_row_gives_all_its_draws_in_order_and_a_resume_gives_the_rest(samp
 def test_settings_below_one_are_named(name):
     with pytest.raises(ValueError, match=f"{name} is 0"):
         StreamSettings(**{name: 0})
+
+
+def test_a_stream_ends_with_the_damage_that_stopped_it(tiny_corpus):
+    path = tiny_corpus / "shards/clips-00000.tar"
+    path.write_bytes(bytes(1000) + path.read_bytes()[1000:])
+    loader = make_stream_loader([part_of(tiny_corpus)], streaming=StreamSettings(samples_per_clip=2), **COMMON)
+    with pytest.raises(DamagedFile):
+        list(loader)
+    assert list(loader) == []

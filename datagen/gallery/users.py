@@ -12,6 +12,7 @@ from ..simulation.mask_deformation import deform_mask, draw_deformation
 from ..simulation.mask_errors import perturb_mask, perturb_to_iou
 from ..simulation.robot.robot import S2M_ROBOT, RobotSettings, mask_strokes
 from ..simulation.robot.strokes import NO_STROKE, draw_strokes
+from ..simulation.scribbles.correction_sample import sample_correction
 from ..simulation.scribbles.iterated_opening import opened_scribbles
 from ..simulation.scribbles.region_scribbles import bezier_scribble, boundary_scribble, thinning_scribble
 from ..simulation.scribbles.scribble_mixture import simulate_scribbles
@@ -35,6 +36,10 @@ def scribble_cells(rng: np.random.Generator, rgb: np.ndarray, mask: np.ndarray, 
     current = perturb_to_iou(rng, mask, 0.7)
     later = simulate_scribbles(rng, mask, current)
     cells.append(Cell(picture=_drawn(rgb, current, later), label=f"on a mask with errors: {_names(later)}"))
+    other = max(others, key=np.count_nonzero) if others else None
+    sample = sample_correction(rng, mask, other)
+    label = f"a correction sample: {_names(sample.user)}"
+    cells.append(Cell(picture=_drawn(rgb, sample.current_mask, sample.user), label=label))
     opened = opened_scribbles(rng, mask, current)
     cells.append(Cell(picture=_drawn(rgb, current, opened), label="opened, then thinned (Oh et al.)"))
     return cells

@@ -1,5 +1,6 @@
 """Batches for training: every sample is a pure function of the seed and its number, so a resume is exact."""
 
+import gc
 import logging
 import multiprocessing
 from collections import Counter
@@ -138,6 +139,10 @@ def check_steps(batch_size: int, num_workers: int, start_step: int, num_steps: i
 
 def data_loader(dataset: Dataset, sampler: Sampler, num_workers: int, items_ahead: int = 2) -> DataLoader:
     """Return a DataLoader whose items are not batched further; items_ahead: items that each worker makes in advance."""
+    if num_workers:
+        # A forked worker that collects garbage of its parent waits for ever where that ends threads, which a fork does
+        # not copy (seen with a video of OpenCV that was not released).
+        gc.collect()
     return DataLoader(
         dataset,
         batch_size=None,

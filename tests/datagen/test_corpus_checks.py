@@ -144,6 +144,7 @@ def test_preview_writes_what_the_ending_says(tiny_corpus, tmp_path, name):
     if name.endswith(".mp4"):
         video = cv2.VideoCapture(str(path))
         frames = [video.read() for _ in range(9)]
+        video.release()
         assert [ok for ok, _ in frames] == [True] * 8 + [False] and frames[0][1].shape == (64, 96, 3)
     else:
         assert cv2.imread(str(path)).shape[1] > 1000
@@ -167,7 +168,9 @@ def test_a_sheet_of_many_clips_shows_some_of_them(tiny_corpus):
 def test_the_overlay_video_shows_the_clip(tiny_corpus, tmp_path):
     corpus = Corpus.open(tiny_corpus)
     path = overlay_video(corpus, tmp_path / "clip.mp4", "tiny-000001")
-    _, first = cv2.VideoCapture(str(path)).read()
+    video = cv2.VideoCapture(str(path))
+    _, first = video.read()
+    video.release()
     background = corpus.read_ids("tiny-000001", 0) == 0
     difference = np.abs(first[..., ::-1].astype(int) - corpus.read_rgb("tiny-000001", 0))
     assert difference[background].mean() < 12

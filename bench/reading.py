@@ -27,6 +27,7 @@ from vosforge.datagen.corpus.description import CorpusDescription
 from vosforge.datagen.corpus.fetched import FetchedClip
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.records import clip_key, ids_name, image_name, metadata_name
+from vosforge.datagen.corpus.stream import stream_clips
 from vosforge.datagen.samples.order import EpochOrder
 from vosforge.datagen.samples.triplets import draw_frames, read_triplet
 from vosforge.datagen.writing.parts import commit_part
@@ -170,12 +171,23 @@ def print_speed(small: Corpus, large: Corpus, settings: Settings) -> None:
                 raise RuntimeError("the reader gives other frames than the plain decoders")
     del ours, expected
     seconds = least_seconds([limit, random_access, whole_clips], settings.repeats)
+    fetching = least_seconds(
+        [lambda: fetch_all(small), lambda: list(stream_clips(small.root, "all"))], settings.repeats
+    )
     sizes = [sum(len(part) for frame in triplet for part in frame) / 3 for triplet in stored]
     clip = large.clips[0]
     print(f"{clip.width}x{clip.height}, {np.mean(sizes) / 1000:.0f} kB a frame, one core, decoded triplets a second:")
     names = ("pure decode limit", "random access", f"whole clips, {settings.samples_per_clip} triplets each")
     for name, value in zip(names, seconds, strict=True):
         print(f"  {name}: {settings.triplets / value:.1f}, {seconds[0] / value:.3f} of the limit")
+    for name, value in zip(("one read", "through webdataset"), fetching, strict=True):
+        print(f"  a whole clip by {name}, not decoded: {1000 * value / len(small.clips):.1f} ms")
+
+
+def fetch_all(corpus: Corpus) -> None:
+    """Read every clip of a corpus by one read each."""
+    for clip in corpus.clips:
+        FetchedClip(corpus, clip.key)
 
 
 def least_seconds(functions: list[Callable[[], object]], repeats: int) -> list[float]:

@@ -240,10 +240,10 @@ def _ray_session(settings: FarmSettings) -> Iterator[Any]:
         _start_private(ray, num_cpus=num_cpus, **quiet)
     else:
         quiet.pop("include_dashboard")
-        _check_reachable(settings.address)
         try:
+            _check_reachable(settings.address)
             ray.init(address=settings.address, **quiet)
-        except (ConnectionError, RuntimeError) as error:
+        except (OSError, RuntimeError) as error:  # a ConnectionError is an OSError
             what = f"no Ray cluster can be joined at {settings.address}: {_describe(error)}"
             raise ValueError(f"{what}; correct the address, or start the cluster") from error
     try:
@@ -255,15 +255,10 @@ def _ray_session(settings: FarmSettings) -> Iterator[Any]:
 
 
 def _check_reachable(address: str) -> None:
-    """Raise ValueError when nothing listens at host:port; Ray itself would go on trying for minutes."""
+    """Raise OSError when nothing listens at host:port; Ray itself would go on trying for minutes."""
     host, separator, port = address.rpartition(":")
-    if not separator or not port.isdecimal() or "://" in address:
-        return
-    try:
+    if separator and port.isdecimal() and "://" not in address:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
-    except OSError as error:
-        what = f"no Ray cluster can be joined at {address}: {_describe(error)}"
-        raise ValueError(f"{what}; correct the address, or start the cluster") from error
 
 
 def _start_private(ray: Any, **options: Any) -> None:

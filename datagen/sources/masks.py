@@ -28,7 +28,7 @@ def decode_mask(content: bytes, coding: Literal["ids", "binary"]) -> np.ndarray:
         if mode not in ("P", "L") or values.dtype != np.uint8:
             raise ValueError(f"the mask picture has mode {mode}, a palette or 8-bit grey picture is expected")
         return values
-    if mode == "P" and not _is_grey_ramp(palette):
+    if mode == "P" and not _is_grey_picture(values, palette):
         return _merge_palette(values)
     if mode in ("RGB", "RGBA"):
         return (values[..., :3].max(2) >= 128).astype(np.uint8)
@@ -43,9 +43,12 @@ def decode_mask(content: bytes, coding: Literal["ids", "binary"]) -> np.ndarray:
     return (values >= 128).astype(np.uint8)
 
 
-def _is_grey_ramp(palette: np.ndarray) -> bool:
-    """Whether an index is its own grey value: a grey picture that was saved with a palette."""
-    return len(palette) > 2 and bool((palette == np.arange(len(palette))[:, None]).all())
+def _is_grey_picture(values: np.ndarray, palette: np.ndarray) -> bool:
+    """Whether indices are their own grey values and reach the upper half: a grey picture saved with a palette.
+
+    Where all are below, as in masks of 0 and 1 that were given no palette, they are indices.
+    """
+    return values.max(initial=0) >= 128 and bool((palette == np.arange(len(palette))[:, None]).all())
 
 
 def _merge_palette(values: np.ndarray) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from ...datagen.commands.farm_options import FarmOptions
 from .options import SceneOptions, check_installed, check_least, place_of
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(SceneOptions):
+class Run(SceneOptions, FarmOptions):
     """Render clips into a corpus; the same command resumes it.
 
     Exit code 0 when every clip is there, 1 when some are missing, 2 for a mistake.
@@ -28,12 +30,6 @@ class Run(SceneOptions):
     """Number of clips."""
     name: str | None = None
     """Prefix of the clip keys; the recipe's name when left out."""
-    workers: int = 1
-    """Clips rendered at once on this machine (with --address: clips in flight)."""
-    address: str | None = None
-    """Ray cluster to join, e.g. auto or host:6379; a private Ray is started when left out."""
-    executor: Literal["ray", "local"] = "ray"
-    """local runs without Ray."""
     gpus_per_worker: float = 0.0
     """GPUs that one worker holds, as a share; 0 leaves GPUs out of Ray's accounts."""
     workers_per_gpu: int | None = None
@@ -52,8 +48,8 @@ def run(arguments: Run) -> int:
     from .progress import ClipProgress
 
     console = Console(stderr=True, markup=False, highlight=False)
+    farm = make_farm(arguments, arguments.memory_limit_bytes())
     job, measured = make_job(arguments, console)
-    farm = make_farm(arguments, job.memory_limit_bytes)
     try:
         with ClipProgress(console, job.settings.num_frames) as progress:
             report = render_corpus(job, farm, measured, progress.clip_ended, progress.begin)
@@ -74,14 +70,12 @@ def make_job(arguments: Run, console: object) -> tuple[RenderJob, Measurements]:
     settings = arguments.settings()
     for option, value, least in (
         ("--clips", arguments.clips, 1),
-        ("--workers", arguments.workers, 1),
         ("--clips-per-shard", arguments.clips_per_shard, 1),
     ):
         check_least(option, value, least)
-    gpus_per_task(arguments)
     val_share, poison = arguments.share_for_val(), read_poison(arguments.poison)
     memory_limit_bytes = arguments.memory_limit_bytes()
-    check_installed(("bpy", "render"), *([("ray", "farm")] if arguments.executor == "ray" else []))
+    check_installed(("bpy", "render"))
     root = place_of(arguments.out)
     store = open_store(root)
     known = store.read_json(ASSET_CACHE) if store.size(ASSET_CACHE) else {}
@@ -109,15 +103,11 @@ def make_job(arguments: Run, console: object) -> tuple[RenderJob, Measurements]:
 
 def make_farm(arguments: Run, memory_limit_bytes: int) -> FarmSettings:
     """How the clips are spread over processes and nodes."""
-    from ...datagen.farm.farm import FarmSettings
-
-    return FarmSettings(
-        executor=arguments.executor,
-        num_workers=arguments.workers,
+    return dataclasses.replace(
+        arguments.farm(),
         cpus_per_task=arguments.threads,
         gpus_per_task=gpus_per_task(arguments),
         memory_bytes_per_task=memory_limit_bytes,
-        address=arguments.address,
     )
 
 

@@ -1,11 +1,13 @@
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from vosforge.datagen.farm.farm import FarmSettings, run_tasks
+from vosforge.datagen.farm import farm
+from vosforge.datagen.farm.farm import FarmSettings, NoNodeLeft, run_tasks
 
 
 def act(payload: dict):
@@ -152,3 +154,39 @@ def test_ray_is_started_and_ended_by_the_farm_and_leaves_the_signals_alone(impor
 def test_wrong_settings_are_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         FarmSettings(**wrong)
+
+
+def test_a_cluster_where_nothing_listens_is_one_line(monkeypatch):
+    ray = pytest.importorskip("ray", reason="needs the extra farm")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(ValueError, match=f"no Ray cluster can be joined at {address}: ConnectionRefused") as caught:
+            list(run_tasks(act, [("a", {})], FarmSettings(address=address)))
+    assert "\n" not in str(caught.value)
+
+
+class FakeRay:
+    """A Ray whose start fails with a message."""
+
+    def __init__(self, message: str) -> None:
+        self.message, self.calls = message, []
+
+    def init(self, **options) -> None:
+        self.calls.append(options)
+        raise Exception(self.message)
+
+    def shutdown(self) -> None:
+        self.calls.append("shutdown")
+
+
+def test_a_ray_that_does_not_come_up_is_tried_again_and_then_named():
+    busy = FakeRay("The current node timed out during startup. This could happen because")
+    with pytest.raises(NoNodeLeft, match="add --executor local"):
+        farm._start_private(busy, num_cpus=1)
+    assert busy.calls == [{"address": "local", "num_cpus": 1}, "shutdown"] * farm.START_TRIALS
+    broken = FakeRay("no such option")
+    with pytest.raises(Exception, match="no such option"):
+        farm._start_private(broken)
+    assert len(broken.calls) == 1

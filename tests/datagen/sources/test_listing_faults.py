@@ -50,3 +50,6 @@ def test_a_grey_picture_saved_with_a_palette_is_read_as_grey(tmp_path):
     expected = decode_mask(png(grey, tmp_path / "grey.png"), "binary")
     assert np.array_equal(decode_mask(png(palette, tmp_path / "palette.png"), "binary"), expected)
     assert expected[0].tolist() == [0, 0, 1, 1]
+    low = Image.fromarray(np.array([[0, 1]], np.uint8), mode="P")
+    low.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())
+    assert decode_mask(png(low, tmp_path / "low.png"), "binary").tolist() == [[0, 1]], "indices, not shades of black"

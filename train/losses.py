@@ -4,17 +4,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..datagen.corpus.records import IGNORE_ID
+
 
 def bootstrapped_cross_entropy(log_odds: Tensor, labels: Tensor, exists: Tensor, kept: float) -> Tensor:
     """Cross-entropy over each sample's hardest pixels, averaged over the batch.
 
-    log_odds (B, N + 1, H, W), background first; labels int64 (B, H, W) in 0..N; exists (B, N), 0 for an object that a
-    sample does not have: its class is left out of the softmax, as published; kept in (0, 1] is the fraction of pixels,
-    hardest first and per sample, that count. Scalar, float32. Source: MiVOS, `losses.py`.
+    log_odds (B, N + 1, H, W), background first; labels int64 (B, H, W) in 0..N, or 255: no loss there; exists (B, N),
+    0 for an object that a sample does not have: its class is left out of the softmax, as published; kept in (0, 1] is
+    the fraction of pixels, hardest first and per sample, that count. Scalar, float32. Source: MiVOS, `losses.py`.
     """
     absent = torch.cat([torch.zeros_like(exists[:, :1]), 1 - exists], dim=1).bool()
     classes = log_odds.float().masked_fill(absent[:, :, None, None], float("-inf"))
-    pixels = F.cross_entropy(classes, labels, reduction="none").flatten(1)
+    pixels = F.cross_entropy(classes, labels, ignore_index=IGNORE_ID, reduction="none").flatten(1)
     if kept < 1:
         pixels = pixels.topk(max(1, int(pixels.shape[1] * kept)), dim=1, sorted=False).values
     return pixels.mean()
@@ -23,10 +25,10 @@ def bootstrapped_cross_entropy(log_odds: Tensor, labels: Tensor, exists: Tensor,
 def mean_iou(predicted: Tensor, labels: Tensor, exists: Tensor) -> Tensor:
     """Mean intersection over union of the objects that exist and are visible or predicted; 1 when there are none.
 
-    predicted, labels integer (B, H, W) in 0..N; exists (B, N). Scalar, float32.
+    predicted, labels integer (B, H, W) in 0..N, labels of 255 are passed over; exists (B, N). Scalar, float32.
     """
     ids = torch.arange(1, exists.shape[1] + 1, device=labels.device).view(1, -1, 1, 1)
-    ours, theirs = predicted[:, None] == ids, labels[:, None] == ids
+    ours, theirs = (predicted[:, None] == ids) & (labels[:, None] != IGNORE_ID), labels[:, None] == ids
     intersection = (ours & theirs).sum(dim=(2, 3)).float()
     union = (ours | theirs).sum(dim=(2, 3)).float()
     counted = exists.bool() & (union > 0)

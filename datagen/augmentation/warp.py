@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from .affine import average_blocks, shrink_factors, transform_points, translation_matrix
+from .buffers import Buffers
 from .spline_warp import GridMap, SplineWarp
 
 TABLE_SCALE = 2
@@ -62,13 +63,15 @@ def warp_views(
     border: tuple[int, int, int] | None,
     recolour: Callable[[np.ndarray], np.ndarray] | None = None,
     table_scale: int = TABLE_SCALE,
+    buffers: Buffers | None = None,
 ) -> Iterator[View]:
-    """Yield the picture and its masks under each warp, one after another: fresh memory for all costs more than warping.
+    """Yield the picture and its masks under each warp, one after another.
 
     rgb: uint8 (H, W, 3). masks: uint8 (H, W), 0 outside and 255 inside. border: colour of what lies outside the
     picture, None to mirror it; masks are 0 there, or mirrored too. Where the warps shrink by 2 or more, blocks of whole
     pixels are averaged first. recolour: applied once to the part of the picture that is seen, before it is sampled.
     table_scale: how much the table is enlarged; 1 samples the picture itself by OpenCV's bicubic interpolation.
+    buffers: memory to be used again; a view then lasts until the next one is asked for.
     """
     grids = [None if warp.spline is None else warp.spline.sampling_map(size) for warp in warps]
     inverses = [np.linalg.inv(warp.matrix) for warp in warps]
@@ -80,9 +83,8 @@ def warp_views(
     if box is None:
         empty = np.full((size, size, 3), (0, 0, 0) if border is None else border, np.uint8)
         for _ in warps:
-            yield _view(
-                [cv2.merge([empty, empty[..., 0] * 0]) if masks else empty, *([empty[..., 0] * 0] * (len(masks) - 1))]
-            )
+            empties = [empty[..., 0] * 0] * (len(masks) - 1)
+            yield _view([cv2.merge([empty, empty[..., 0] * 0]) if masks else empty, *empties], buffers)
         return
     left, top, right, bottom = box
     to_table = np.diag([table_scale / factors[0], table_scale / factors[1], 1.0]) @ translation_matrix(-left, -top)
@@ -91,14 +93,21 @@ def warp_views(
     groups = [(cv2.merge([rgb, masks[0][part]]) if masks else rgb, border and (*border, 0))]
     groups += [(mask[part], border and (0, 0, 0, 0)) for mask in masks[1:]]
     tables = []
-    for image, border_values in groups:
+    for number, (image, border_values) in enumerate(groups):
         table = average_blocks(np.ascontiguousarray(image), tuple(factors))
         if table_scale > 1:
-            table = cv2.resize(table, None, fx=table_scale, fy=table_scale, interpolation=cv2.INTER_CUBIC)
+            height, width, *channels = table.shape
+            width, height = table_scale * width, table_scale * height
+            room = _take(buffers, f"table {number}", (height, width, *channels))
+            table = cv2.resize(table, (width, height), room, interpolation=cv2.INTER_CUBIC)
         tables.append((table, border_values))
     method = cv2.INTER_LINEAR if table_scale > 1 else cv2.INTER_CUBIC
     for source in sources:
-        yield _view([_sample(table, source, to_table, size, method, values) for table, values in tables])
+        images = []
+        for number, (table, values) in enumerate(tables):
+            room = _take(buffers, f"sampled {number}", (size, size, *table.shape[2:]))
+            images.append(_sample(table, source, to_table, room, method, values))
+        yield _view(images, buffers)
 
 
 def _box_in_picture(
@@ -122,7 +131,7 @@ def _sample(
     table: np.ndarray,
     source: np.ndarray | GridMap,
     to_table: np.ndarray,
-    size: int,
+    out: np.ndarray,
     method: int,
     border: tuple[int, int, int, int] | None,
 ) -> np.ndarray:
@@ -131,14 +140,20 @@ def _sample(
         outside = {"borderMode": cv2.BORDER_REFLECT_101}
     if isinstance(source, GridMap):
         maps = source.transformed(_TO_CENTRES @ to_table).maps()
-        return cv2.remap(table, *maps, method, **outside)
+        return cv2.remap(table, *maps, method, out, **outside)
     inverse = _TO_CENTRES @ to_table @ source @ _FROM_CENTRES
-    return cv2.warpAffine(table, inverse[:2], (size, size), flags=method | cv2.WARP_INVERSE_MAP, **outside)
+    return cv2.warpAffine(table, inverse[:2], out.shape[:2], out, flags=method | cv2.WARP_INVERSE_MAP, **outside)
 
 
-def _view(images: Sequence[np.ndarray]) -> View:
+def _view(images: Sequence[np.ndarray], buffers: Buffers | None) -> View:
     first, *others = images
     mean = np.array(cv2.mean(first)[:3])
     if first.shape[2] == 3:
         return View(rgb=first, masks=(), mean=mean)
-    return View(rgb=cv2.cvtColor(first, cv2.COLOR_RGBA2RGB), masks=(cv2.extractChannel(first, 3), *others), mean=mean)
+    rgb = cv2.cvtColor(first, cv2.COLOR_RGBA2RGB, _take(buffers, "rgb", (*first.shape[:2], 3)))
+    mask = cv2.extractChannel(first, 3, _take(buffers, "mask", first.shape[:2]))
+    return View(rgb=rgb, masks=(mask, *others), mean=mean)
+
+
+def _take(buffers: Buffers | None, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    return np.empty(shape, np.uint8) if buffers is None else buffers.take(name, shape)

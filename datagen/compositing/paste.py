@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ..augmentation.warp import View
+from ..corpus.records import IGNORE_ID
 from .plan import SequencePlan
 
 _INSIDE = 128
@@ -17,9 +18,13 @@ def compose_frame(
     """Return rgb uint8 (S, S, 3) of a frame and write its ids into `ids`, uint8 (S, S), all 0 before.
 
     still, pasted: each layer of the plan in this frame. background: uint8 (S, S, 3), None to keep the still's own.
-    A later layer covers an earlier one, in the picture and in the ids alike.
+    A later layer covers an earlier one, in the picture and in the ids alike. A further mask of the still is of what is
+    to be ignored; it lies under all of them.
     """
-    own = [(still.rgb, mask, number) for mask, number in zip(still.masks, plan.still.object_ids, strict=True)]
+    numbers = plan.still.object_ids
+    own = [(still.rgb, mask, number) for mask, number in zip(still.masks, numbers, strict=False)]
+    for mask in still.masks[len(numbers) :]:
+        ids[mask >= _INSIDE] = IGNORE_ID
     others = [(view.rgb, view.masks[0], layer.object_ids[0]) for view, layer in zip(pasted, plan.pasted, strict=True)]
     layers = others[: plan.num_behind] + own + others[plan.num_behind :]
     rgb = still.rgb if background is None else background
@@ -28,7 +33,7 @@ def compose_frame(
     for picture, mask, object_id in layers:
         if is_painted:
             paint(rgb := rgb.copy() if rgb is still.rgb else rgb, picture, edge(mask, plan))
-        if len(layers) == 1:
+        if len(layers) == len(still.masks) == 1:
             cv2.threshold(mask, _INSIDE - 1, object_id, cv2.THRESH_BINARY, ids)
         else:
             ids[mask >= _INSIDE] = object_id

@@ -49,9 +49,14 @@ class SequencePlan:
     blur: Blur | None = None
     jpeg_quality: int | None = None
 
-    def track(self, points: np.ndarray) -> np.ndarray:
-        """Return where points (P, 2) of the still lie in each frame, float64 (T, P, 2), inside the frame or not."""
-        return np.stack([warp.result_points(points, self.settings.size) for warp in self.still.warps])
+    def track(self, points: np.ndarray, object_id: int | None = None) -> np.ndarray:
+        """Return where points (P, 2) of the still lie in each frame, float64 (T, P, 2), inside the frame or not.
+
+        object_id: for a pasted object, points of the still that it comes from. KeyError for an id that is not there.
+        """
+        layers = dict.fromkeys((None, *self.still.object_ids), self.still)
+        layers |= {layer.object_ids[0]: layer for layer in self.pasted}
+        return np.stack([warp.result_points(points, self.settings.size) for warp in layers[object_id].warps])
 
 
 def draw_sequence(

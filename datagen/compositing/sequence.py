@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..augmentation.buffers import Buffers
 from ..augmentation.colour import change_colour
 from ..augmentation.degrade import add_jpeg_noise, blur_picture
 from ..augmentation.warp import View, warp_views
+from ..corpus.records import IGNORE_ID
 from .paste import compose_frame
 from .plan import LayerPlan, SequencePlan, draw_sequence
 from .settings import SequenceSettings
@@ -16,16 +18,18 @@ from .stills import Still, StillSource
 
 _PUBLISHED_SIZE = 384
 _PASTE_TRIALS = 10
+_BUFFERS = Buffers()
 
 
 @dataclass(frozen=True, kw_only=True)
 class StillSequence:
     """T frames of a still; the fields that a `samples.triplets.Triplet` has mean the same here.
 
-    rgb uint8 (T, S, S, 3). labels uint8 (T, S, S) in {0, 1, 2}. selector float32 (2,): selector[0] is always 1,
-    selector[1] is 1 when there is a second object. key: name of the still. frames: 0 .. T-1. object_ids: the ids in
-    `ids` of labels 1 and 2.
-    ids uint8 (T, S, S): every object, the still's own from 1 on, then the pasted ones. names: id -> name of its still.
+    rgb uint8 (T, S, S, 3). labels uint8 (T, S, S) in {0, 1, 2, 255}; 255 is to be ignored. selector float32 (2,):
+    selector[0] is always 1, selector[1] is 1 when there is a second object. key: name of the still. frames: 0 .. T-1.
+    object_ids: the ids in `ids` of labels 1 and 2.
+    ids uint8 (T, S, S): every object, the still's own from 1 on, then the pasted ones; 255 is to be ignored. names:
+    id -> name of its still. plan: what was drawn.
     """
 
     rgb: np.ndarray
@@ -36,6 +40,19 @@ class StillSequence:
     object_ids: tuple[int, ...]
     ids: np.ndarray
     names: dict[int, str]
+    plan: SequencePlan
+
+    def track(self, points: np.ndarray, object_id: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return where points of an object lie in each frame, float64 (T, P, 2), and whether it is seen there.
+
+        points: float (P, 2), continuous pixels of the still of the object. Seen, bool (T, P): inside the frame, and not
+        behind another object. KeyError for an id that is not there.
+        """
+        places = self.plan.track(points, object_id)
+        pixels = np.floor(places).astype(int)
+        is_inside = ((pixels >= 0) & (pixels < self.plan.settings.size)).all(-1)
+        columns, rows = np.where(is_inside[..., None], pixels, 0).transpose(2, 0, 1)
+        return places, is_inside & (self.ids[np.arange(len(self.ids))[:, None], rows, columns] == object_id)
 
 
 def sample_sequence(
@@ -74,7 +91,9 @@ def render_sequence(
     settings = plan.settings
     rgb = np.empty((settings.num_frames, settings.size, settings.size, 3), np.uint8)
     ids = np.zeros(rgb.shape[:3], np.uint8)
-    still_views = _views(plan.still, still, settings, settings.border, rgb)
+    # What is to be ignored belongs to the still's own background.
+    has_void = plan.background is None and bool((still.ids == IGNORE_ID).any())
+    still_views = _views(plan.still, still, settings, settings.border, rgb, (IGNORE_ID,) if has_void else ())
     pasted_views = [
         list(_views(layer, other, settings, settings.border)) for layer, other in zip(plan.pasted, pasted, strict=True)
     ]
@@ -101,6 +120,7 @@ def render_sequence(
         object_ids=chosen,
         ids=ids,
         names=names,
+        plan=plan,
     )
 
 
@@ -122,10 +142,14 @@ def _views(
     settings: SequenceSettings,
     border: tuple[int, int, int] | None,
     out: np.ndarray | None = None,
+    further_ids: tuple[int, ...] = (),
 ) -> Iterator[View]:
-    """Yield the still of a layer in every frame; out: uint8 (T, S, S, 3) into which the pictures go."""
+    """Yield the still of a layer in every frame, with the masks of its source ids and of `further_ids`.
+
+    out: uint8 (T, S, S, 3) into which the pictures go; masks then last until the next frame is asked for.
+    """
     mean = np.array(cv2.mean(still.rgb)[:3])
-    masks = [(still.ids == source_id).view(np.uint8) * np.uint8(255) for source_id in layer.source_ids]
+    masks = [(still.ids == source_id).view(np.uint8) * np.uint8(255) for source_id in (*layer.source_ids, *further_ids)]
     views = warp_views(
         still.rgb,
         masks,
@@ -133,6 +157,7 @@ def _views(
         settings.size,
         border=border,
         recolour=lambda part: change_colour(part, *layer.change, mean=mean),
+        buffers=None if out is None else _BUFFERS,
     )
     for frame, (view, change) in enumerate(zip(views, layer.frame_changes, strict=True)):
         rgb = change_colour(view.rgb, change, mean=view.mean, out=None if out is None else out[frame])
@@ -158,4 +183,5 @@ def _relabel(ids: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
     labels = np.zeros(ids.shape, np.uint8)
     for label, object_id in enumerate(chosen, start=1):
         labels[ids == object_id] = label
+    labels[ids == IGNORE_ID] = IGNORE_ID
     return labels

@@ -7,13 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..corpus.records import IGNORE_ID
-from ..imaging.images import decode_ids, decode_jpeg
+from ..imaging.images import decode_jpeg
 from ..sources.masks import decode_mask
 from .stills import Still
 
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-_PNG_BIT_DEPTH, _PNG_COLOUR_TYPE, _GREY, _PALETTE = 24, 25, 0, 3
+_PNG_BIT_DEPTH, _PNG_COLOUR_TYPE, _GREY = 24, 25, 0
 _MASK_WORDS = ("annotations", "annotation", "masks", "mask", "gt")
 _PICTURE_WORDS = ("jpegimages", "images", "image", "img", "imgs")
 
@@ -141,12 +140,7 @@ def read_ids(path: Path) -> np.ndarray:
             if grey is None:
                 raise ValueError(f"{len(content)} bytes cannot be decoded as a mask picture")
             return cv2.threshold(grey, 127, 1, cv2.THRESH_BINARY)[1]
-        if is_png and content[_PNG_COLOUR_TYPE] == _PALETTE:
-            ids = decode_ids(content)
-            # A palette of greys has 0 and 255 alone: 255 is the object then.
-            is_ignored = ids == IGNORE_ID
-            return is_ignored.astype(np.uint8) if is_ignored.any() and not ((ids > 0) & ~is_ignored).any() else ids
-        return decode_mask(content, "binary")
+        return decode_mask(content, "either")
     except ValueError as error:
         raise ValueError(f"{path} is broken: {error}") from error
 

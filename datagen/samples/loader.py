@@ -116,8 +116,8 @@ def make_loader(
     num_ranks gets the r-th share of each batch, so together they see what one would. on_damage: see `NumberedSamples`.
 
     A batch (B samples of T frames): "rgb" float32 (B, T, 3, H, W), B frames RGB H W, in [0, 1]; "masks" float32
-    (B, T, 2, H, W) in {0, 1}, the second object all zero when there is none; "labels" int64 (B, T, H, W) in {0, 1, 2};
-    "selector" float32 (B, 2); "key" list of B str; "frames" int64 (B, T).
+    (B, T, 2, H, W) in {0, 1}, the second object all zero when there is none; "labels" int64 (B, T, H, W) in {0, 1, 2},
+    or 255 to be ignored; "selector" float32 (B, 2); "key" list of B str; "frames" int64 (B, T).
 
     ValueError for a batch size, weight, rank or step out of range; while iterating, DamagedFile for damaged bytes
     (naming the shard) unless they are skipped.

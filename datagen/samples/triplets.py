@@ -57,7 +57,7 @@ class TripletSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Triplet:
-    """rgb uint8 (3, S, S, 3); labels uint8 (3, S, S) in {0, 1, 2}; selector float32 (2,).
+    """rgb uint8 (3, S, S, 3); labels uint8 (3, S, S) in {0, 1, 2, 255}, 255 is to be ignored; selector float32 (2,).
 
     `object_ids` are the ids in the clip of labels 1 and 2 (none for an all-background triplet). selector[0] is always
     1, as published (an all-background triplet trains the network to answer nothing); selector[1] is 1 when there is a
@@ -140,6 +140,7 @@ def sample_triplet(
     labels = np.zeros(ids.shape, np.uint8)
     for label, object_id in enumerate(chosen, start=1):
         labels[ids == object_id] = label
+    labels[ids == IGNORE_ID] = IGNORE_ID
     return Triplet(
         rgb=rgb,
         labels=labels,

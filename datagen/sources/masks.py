@@ -6,14 +6,19 @@ from typing import Literal
 import numpy as np
 
 from ..corpus.records import IGNORE_ID
-from ..imaging.images import decode_mask_picture
+from ..imaging.images import DAVIS_PALETTE, decode_mask_picture
+
+Coding = Literal["ids", "binary", "either"]
+_PALETTE_HEAD = 22
+"""Where so many colours are those of PASCAL VOC and DAVIS, so is the meaning of 255."""
 
 
-def read_mask(path: Path, coding: Literal["ids", "binary"]) -> np.ndarray:
+def read_mask(path: Path, coding: Coding) -> np.ndarray:
     """Return the ids of a mask file, uint8 (H, W); ValueError or OSError names the file.
 
     "ids": palette indices or grey values are the ids, 255 is ignore. "binary": grey, RGB or 1-bit, 128 and above is
-    object 1; in a palette picture every index from 1 on is object 1, but 255 beside other indices is ignore.
+    object 1; in a palette picture every index from 1 on is object 1, but 255 is ignore beside other indices or where
+    the colours are those of PASCAL VOC and DAVIS. "either": as binary, but indices of a palette picture are ids.
     """
     try:
         return decode_mask(path.read_bytes(), coding)
@@ -21,7 +26,7 @@ def read_mask(path: Path, coding: Literal["ids", "binary"]) -> np.ndarray:
         raise ValueError(f"{path}: {error}") from error
 
 
-def decode_mask(content: bytes, coding: Literal["ids", "binary"]) -> np.ndarray:
+def decode_mask(content: bytes, coding: Coding) -> np.ndarray:
     """Return the ids of a mask picture held in memory; see `read_mask`."""
     mode, values, palette = decode_mask_picture(content)
     if coding == "ids":
@@ -29,7 +34,8 @@ def decode_mask(content: bytes, coding: Literal["ids", "binary"]) -> np.ndarray:
             raise ValueError(f"the mask picture has mode {mode}, a palette or 8-bit grey picture is expected")
         return values
     if mode == "P" and not _is_grey_picture(values, palette):
-        return _merge_palette(values)
+        ids = values if coding == "either" else np.where(values == IGNORE_ID, values, values > 0).astype(np.uint8)
+        return ids if _has_void(values, palette) else (values > 0).astype(np.uint8)
     if mode in ("RGB", "RGBA"):
         return (values[..., :3].max(2) >= 128).astype(np.uint8)
     if mode == "LA":
@@ -51,9 +57,7 @@ def _is_grey_picture(values: np.ndarray, palette: np.ndarray) -> bool:
     return values.max(initial=0) >= 128 and bool((palette == np.arange(len(palette))[:, None]).all())
 
 
-def _merge_palette(values: np.ndarray) -> np.ndarray:
-    """Palette indices to one object. A mask saved as a palette of greys has 0 and 255 alone: 255 is the object then."""
-    ids = (values > 0).astype(np.uint8)
-    if ((values > 0) & (values < IGNORE_ID)).any():
-        ids[values == IGNORE_ID] = IGNORE_ID
-    return ids
+def _has_void(values: np.ndarray, palette: np.ndarray) -> bool:
+    """Whether index 255 means void; alone in a mask, and with other colours than VOC's, it is the one object."""
+    is_beside_others = bool(((values > 0) & (values < IGNORE_ID)).any())
+    return is_beside_others or np.array_equal(palette[:_PALETTE_HEAD], DAVIS_PALETTE[:_PALETTE_HEAD])

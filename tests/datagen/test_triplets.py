@@ -81,6 +81,21 @@ def test_ignored_pixels_are_no_object():
     assert usable_objects(ids, PLAIN).tolist() == []
 
 
+class VoidClip:
+    def annotated_frames(self, key):
+        return np.arange(3)
+
+    def read_frame(self, key, t):
+        ids = np.zeros((96, 96), np.uint8)
+        ids[30:60, 30:60], ids[60:] = 1, 255
+        return np.zeros((96, 96, 3), np.uint8), ids
+
+
+def test_ignored_pixels_stay_so_in_the_labels():
+    triplet = sample_triplet(np.random.default_rng(0), VoidClip(), "x", 1, dataclasses.replace(PLAIN, crop_size=96))
+    assert {1, 255} <= set(np.unique(triplet.labels)) <= {0, 1, 255} and triplet.object_ids == (1,)
+
+
 @pytest.mark.parametrize("crop_size", [64, 192, 384])
 def test_triplets_have_the_promised_shapes_and_repeat(tiny_corpus, crop_size):
     corpus, settings = Corpus.open(tiny_corpus), TripletSettings(crop_size=crop_size)

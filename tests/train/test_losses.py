@@ -39,3 +39,13 @@ def test_mean_iou_counts_existing_objects_only():
     assert mean_iou(predicted, labels, torch.tensor([[1.0, 0.0]])).item() == pytest.approx(0.5)
     assert mean_iou(labels, labels, torch.ones(1, 2)).item() == 1.0
     assert mean_iou(torch.zeros_like(labels), torch.zeros_like(labels), torch.ones(1, 2)).item() == 1.0
+
+
+def test_ignored_pixels_have_no_loss_and_no_part_in_the_iou(scores):
+    log_odds, labels = scores
+    labels[:, 4:] = 255
+    seen = torch.nn.functional.cross_entropy(log_odds[:, :, :4], labels[:, :4])
+    assert torch.allclose(bootstrapped_cross_entropy(log_odds, labels, torch.ones(2, 2), 0.5), seen)
+    predicted = labels.clone()
+    predicted[:, 4:] = 1
+    assert mean_iou(predicted, labels, torch.ones(2, 2)).item() == 1.0

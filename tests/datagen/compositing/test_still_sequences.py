@@ -101,6 +101,47 @@ def test_points_of_the_still_stay_on_their_object():
                 assert ids[frame, int(y), int(x)] == 1
 
 
+def test_points_of_a_pasted_object_stay_on_it_until_it_is_hidden():
+    settings = dataclasses.replace(SMALL, num_pasted=(1, 1), min_visible_area=0)
+    rows, columns = np.nonzero(cv2.erode(GREEN.ids, np.ones((7, 7), np.uint8)))
+    points = np.stack([columns, rows], axis=1)[::17] + 0.5
+    num_seen = 0
+    for seed in range(12):
+        sequence = sample(settings, seed)
+        places, is_seen = sequence.track(points, 2)
+        assert places.shape == (3, len(points), 2) and is_seen.shape == (3, len(points))
+        inside = ((places >= 0) & (places < settings.size)).all(-1)
+        for frame in range(3):
+            # What is inside and not seen lies behind the other object.
+            hidden = places[frame][inside[frame] & ~is_seen[frame]].astype(int)
+            assert (sequence.ids[frame, hidden[:, 1], hidden[:, 0]] == 1).mean() > 0.9 if len(hidden) else True
+        num_seen += is_seen.sum()
+    assert num_seen > 100
+    with pytest.raises(KeyError):
+        sequence.track(points, 3)
+
+
+def test_ignored_pixels_stay_so_under_objects_and_not_on_another_background():
+    void = dataclasses.replace(RED, ids=RED.ids.copy())
+    void.ids[:20] = 255
+    sequence = sample(FIXED, stills=(void,))
+    assert (sequence.labels == np.where(void.ids == 255, 255, void.ids > 0)).all()
+    pasted = sample(dataclasses.replace(FIXED, num_pasted=(1, 1), pasted_size=(0.9, 0.9)), stills=(void, GREEN))
+    assert (pasted.ids == 255).any() and ((pasted.ids == 255).sum() < (void.ids == 255).sum() * 3)
+    assert ((pasted.labels == 255) == (pasted.ids == 255)).all()
+    blue = Still(name="blue", rgb=np.full((50, 70, 3), (10, 20, 240), np.uint8), ids=np.zeros((50, 70), np.uint8))
+    settings = dataclasses.replace(FIXED, background_probability=1.0)
+    replaced = sample_sequence(np.random.default_rng(0), Stills(void), 0, settings, Stills(blue))
+    assert not (replaced.ids == 255).any()
+
+
+def test_one_sequence_does_not_change_another():
+    one = sample(SMALL, 1)
+    kept = one.rgb.copy(), one.ids.copy(), one.labels.copy()
+    sample(SMALL, 2)
+    assert all((was == now).all() for was, now in zip(kept, (one.rgb, one.ids, one.labels), strict=True))
+
+
 def test_plan_without_any_motion_is_the_still():
     sequence = sample(FIXED)
     assert (np.abs(sequence.rgb.astype(int) - RED.rgb) > 40).mean() < 0.02

@@ -8,6 +8,7 @@ from vosforge.datagen.compositing.still_folder import Backgrounds, StillFolder
 from vosforge.datagen.compositing.stills import CorpusStills, Still, StillMixture
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.records import ClipEntry
+from vosforge.datagen.imaging.images import encode_palette_png
 
 
 def rng():
@@ -48,6 +49,15 @@ def test_palette_masks_hold_ids_and_grey_ones_are_cut_at_128(tmp_path):
     write_still(tmp_path / "s.jpg", tmp_path / "s.png", value=128)
     stills = StillFolder(tmp_path)
     assert [stills.read(rng(), number).object_ids().tolist() for number in range(4)] == [[7], [1], [], [1]]
+
+
+def test_void_alone_is_no_object_in_the_palette_of_davis(tmp_path):
+    write_still(tmp_path / "v.jpg", tmp_path / "v.png")
+    ids = np.zeros((14, 20), np.uint8)
+    ids[3:9, 4:12] = 255
+    (tmp_path / "v.png").write_bytes(encode_palette_png(ids))
+    still = StillFolder(tmp_path).read(rng(), 0)
+    assert (still.ids == ids).all() and not len(still.object_ids())
 
 
 def test_ignored_pixels_are_no_object():

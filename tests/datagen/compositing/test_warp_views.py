@@ -1,11 +1,14 @@
 """Views of a picture: the fast table against direct sampling, masks and points with the picture."""
 
+import threading
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vosforge.datagen.augmentation.affine import centred_matrix, flip_matrix, scale_matrix, translation_matrix
+from vosforge.datagen.augmentation.buffers import Buffers
 from vosforge.datagen.augmentation.spline_warp import draw_spline
 from vosforge.datagen.augmentation.warp import Warp, warp_views
 
@@ -130,3 +133,26 @@ def test_warp_without_masks_returns_none_of_them():
     (view,) = warp_views(smooth_picture(40, 40), [], [Warp(matrix=np.eye(3))], 40, border=GREY)
     assert view.masks == () and view.rgb.shape == (40, 40, 3)
     assert pytest.approx(view.rgb.mean(), abs=2) == smooth_picture(40, 40).mean()
+
+
+def test_memory_used_again_changes_no_view():
+    masks = [np.zeros((90, 120), np.uint8) for _ in range(2)]
+    for place, mask in enumerate(masks):
+        mask[10 + 20 * place : 30 + 20 * place, 30:80] = 255
+    buffers = Buffers()
+    for size in (96, 64, 128):
+        fresh = list(warp_views(smooth_picture(90, 120), masks, some_warps(), size, border=GREY))
+        again = warp_views(smooth_picture(90, 120), masks, some_warps(), size, border=GREY, buffers=buffers)
+        for one, other in zip(fresh, again, strict=True):
+            assert (one.rgb == other.rgb).all() and all(
+                (a == b).all() for a, b in zip(one.masks, other.masks, strict=True)
+            )
+
+
+def test_threads_have_buffers_of_their_own():
+    buffers, pieces = Buffers(), []
+    pieces.append(buffers.take("a", (4, 4)))
+    thread = threading.Thread(target=lambda: pieces.append(buffers.take("a", (4, 4))))
+    thread.start()
+    thread.join()
+    assert not np.shares_memory(*pieces) and np.shares_memory(pieces[0], buffers.take("a", (2, 8)))

@@ -12,7 +12,7 @@ import torch
 import tyro
 from vosforge.models.propagation import train_batch_norm
 from vosforge.train.loop import make_optimiser
-from vosforge.train.stages.mivos import PROPAGATION_RENDERED_MINI as STAGE
+from vosforge.train.stages.propagation import PROPAGATION_RENDERED_MINI as STAGE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,6 @@ def random_batch(batch_size: int, side: int) -> dict[str, torch.Tensor]:
     labels = torch.randint(0, 3, (batch_size, 3, side, side))
     return {
         "rgb": torch.rand(batch_size, 3, 3, side, side),
-        "masks": torch.stack([labels == 1, labels == 2], dim=2).float(),
         "labels": labels,
         "selector": torch.ones(batch_size, 2),
     }
@@ -39,7 +38,7 @@ def random_batch(batch_size: int, side: int) -> dict[str, torch.Tensor]:
 
 def seconds_per_sample(settings: Settings, *, channels_last: bool, bf16: bool) -> float:
     """Median seconds of a whole optimiser step, divided by the batch size."""
-    network = STAGE.build(settings.size)
+    network = STAGE.network.named(settings.size)
     network = network.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
     train_batch_norm(network, True)
     optimiser, batch = make_optimiser(network, STAGE), random_batch(settings.batch_size, settings.crop_size)

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from ..datagen.storage.files import write_whole
-from ..models.propagation import PropagationNetwork, PropagationSize
 from ..models.weights import is_torchvision_resnet, load_imagenet
+from .networks import PROPAGATION, NetworkKind, kind_of
 
 SCHEMA = 1
 REQUIRED = ("schema", "stage", "size", "step", "network")
@@ -28,7 +28,7 @@ def save_atomically(path: Path, content: Mapping[str, Any]) -> Path:
 
 
 def checkpoint_content(
-    network: PropagationNetwork, *, stage: str, step: int, optimiser: torch.optim.Optimizer, window: Mapping[str, Any]
+    network: nn.Module, *, stage: str, step: int, optimiser: torch.optim.Optimizer, window: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Everything a run needs to go on as if it had never stopped; `step` steps are done.
 
@@ -37,6 +37,7 @@ def checkpoint_content(
     return {
         "schema": SCHEMA,
         "stage": stage,
+        "kind": kind_of(network).name,
         "size": asdict(network.size),
         "step": step,
         "network": network.state_dict(),
@@ -63,9 +64,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_network(
-    path: Path | str, device: str | torch.device = "cpu", expected_size: PropagationSize | None = None
-) -> tuple[PropagationNetwork, dict[str, Any]]:
-    """Load a propagation network for inference, in evaluation mode on `device`, and what the checkpoint says of itself.
+    path: Path | str,
+    device: str | torch.device = "cpu",
+    kind: NetworkKind = PROPAGATION,
+    expected_size: Any = None,
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Load a network of a kind for inference, in evaluation mode on `device`, and what the checkpoint says of itself.
 
     The size comes from the file; with `expected_size` another one is refused. The info holds stage, step, size (a name)
     and path.
@@ -73,8 +77,12 @@ def load_network(
     """
     path = Path(path)
     content = read_checkpoint(path)
+    found = content.get("kind", PROPAGATION.name)
+    if found != kind.name:
+        raise ValueError(f"{path} holds a {found} network, expected a {kind.name} network; give a checkpoint of one")
+    size_class = type(next(iter(kind.sizes.values())))
     try:
-        size = PropagationSize(**{key: _untupled(value) for key, value in content["size"].items()})
+        size = size_class(**{key: _untupled(value) for key, value in content["size"].items()})
     except (TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: its network size is not readable ({error}); use the version that wrote it"
@@ -84,7 +92,7 @@ def load_network(
             f"{path} holds a network of size '{size.name}', expected '{expected_size.name}': "
             f"{_differences(size, expected_size)}"
         )
-    network = PropagationNetwork(size)
+    network = kind.build(size)
     load_state(network, content["network"], path)
     info = {"stage": content["stage"], "step": content["step"], "size": size.name, "path": str(path)}
     return network.to(device, memory_format=torch.channels_last).eval(), info
@@ -106,7 +114,7 @@ def load_state(network: nn.Module, state: Mapping[str, Any], path: Path) -> None
     network.load_state_dict(state)
 
 
-def initialise_from(network: PropagationNetwork, path: Path) -> str:
+def initialise_from(network: nn.Module, path: Path) -> str:
     """Start a run from a file: one of our checkpoints of the same size, or torchvision-format ResNet weights.
 
     Returns a sentence on what was loaded. Raises ValueError naming the file when neither fits.
@@ -118,7 +126,7 @@ def initialise_from(network: PropagationNetwork, path: Path) -> str:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         return f"ImageNet weights from {path} into {' and '.join(loaded)}"
-    given, info = load_network(path, expected_size=network.size)
+    given, info = load_network(path, kind=kind_of(network), expected_size=network.size)
     network.load_state_dict(given.state_dict())
     return f"weights of {info['stage']}, step {info['step']}, from {path}"
 
@@ -138,6 +146,6 @@ def _untupled(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _differences(found: PropagationSize, expected: PropagationSize) -> str:
+def _differences(found: Any, expected: Any) -> str:
     pairs = [(key, value, getattr(expected, key)) for key, value in asdict(found).items() if key != "name"]
     return ", ".join(f"{key} {value} instead of {wanted}" for key, value, wanted in pairs if value != wanted)

@@ -11,7 +11,7 @@ from ..datagen.storage.store import open_store
 from .stage import Stage
 
 # Fields of a stage that are code or text, not settings of a run.
-_NOT_SETTINGS = {"summary", "start_from", "build", "step", "sources", "size", "num_steps", "batch_size", "crop_size"}
+_NOT_SETTINGS = {"summary", "start_from", "network", "step", "sources", "size", "num_steps", "batch_size", "crop_size"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,14 +3,16 @@
 import contextlib
 import math
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..datagen.samples.parts import SamplePart
 from ..models.propagation import count_parameters
+from .batches import Source, Split, has_held_out, make_part
 from .checkpoint import RESUME_REQUIRED, initialise_from, load_state, read_checkpoint
 from .device import choose_device
 from .log import MetricsLog, MetricWindow
@@ -56,7 +58,7 @@ def run(
     elif request.validate_every == 0:
         validation = None
     torch.manual_seed(request.seed)
-    network = request.stage.build(request.resolved("size")).to(device, memory_format=torch.channels_last)
+    network = request.stage.network.named(request.resolved("size")).to(device, memory_format=torch.channels_last)
     started_from = "scratch" if request.init is None else initialise_from(network, request.init)
     with claim_folder(request):
         optimiser = make_optimiser(network, request.stage)
@@ -94,18 +96,19 @@ def run(
 
 
 def _corpus_batches(request: RunRequest) -> tuple[BatchSource, Callable[[], Iterable[Batch]] | None]:
-    from ..datagen.corpus.reader import Corpus
     from ..datagen.samples.loader import make_loader
-    from ..datagen.samples.parts import ClipPart
-    from ..datagen.samples.triplets import TripletSettings
 
     stage, num_steps = request.stage, request.resolved("num_steps")
     if not request.data:
         raise ValueError("no data: give at least one --data DIR, a folder written by vosforge-render run")
-    corpora = [(Corpus.open(path), weight) for path, weight in request.data]
-    settings = TripletSettings(crop_size=request.resolved("crop_size"), **stage.sample_settings)
+
+    def parts_of(split: Split, sources: Sequence[Source]) -> list[SamplePart]:
+        settings = {"crop_size": request.resolved("crop_size"), "settings": stage.sample_settings}
+        return [make_part(stage.data, source, split=split, **settings) for source in sources]
+
     # Made here, where a corpus without usable clips is refused: the loader comes after the run folder is written.
-    parts = [ClipPart(corpus, weight=weight, settings=settings) for corpus, weight in corpora]
+    sources = [Source(*source) for source in request.data]
+    parts = parts_of("train", sources)
     batch_size = request.resolved("batch_size")
 
     def batches(start_step: int) -> Iterator[Batch]:
@@ -132,12 +135,12 @@ def _corpus_batches(request: RunRequest) -> tuple[BatchSource, Callable[[], Iter
             num_steps=VALIDATION_BATCHES,
         )
 
-    with_val = [(corpus, weight) for corpus, weight in corpora if corpus.split("val")]
     if not request.validate_every:
         return batches, None
+    with_val = [source for source in sources if has_held_out(source)]
     if not with_val:
         raise ValueError("--validate-every needs held-out clips, but no corpus has a val split; leave it at 0")
-    held_out = [ClipPart(corpus, weight=weight, split="val", settings=settings) for corpus, weight in with_val]
+    held_out = parts_of("val", with_val)
     return batches, validation
 
 

@@ -10,7 +10,7 @@ from .stage import Stage
 
 def stage_table(stage: Stage, size: str | None = None) -> Table:
     """One row a setting of the stage with its value and its source, and the parameter count of the network."""
-    network = stage.build(size or stage.size)
+    network = stage.network.named(size or stage.size)
     table = Table("setting", "value", "source", title=f"{stage.name}: {stage.summary}")
     table.add_row("network", f"{size or stage.size}, {count_parameters(network):,} parameters", "counted")
     for name, module in network.named_children():
@@ -19,7 +19,7 @@ def stage_table(stage: Stage, size: str | None = None) -> Table:
     table.add_row("optimiser", "Adam", stage.sources.get("learning_rate", ""))
     for field in fields(stage):
         value = getattr(stage, field.name)
-        if field.name in ("name", "summary", "size", "start_from", "build", "step", "sources"):
+        if field.name in ("name", "summary", "size", "start_from", "network", "step", "sources"):
             continue
         table.add_row(field.name, _readable(value), stage.sources.get(field.name, ""))
     return table

@@ -1,12 +1,13 @@
 """What a training stage is: one literal of data, network, step function, optimiser, schedule and start point."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor, nn
 
+from .networks import NetworkKind
 from .schedule import BootstrapSchedule, JumpCurriculum, LearningRateSchedule
 
 
@@ -21,7 +22,10 @@ class Scheduled:
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """Loss to minimise, scalars to log, and predicted ids (B, T, H, W) of the frames after the first, for pictures."""
+    """Loss to minimise (the mean over the batch's samples), scalars to log, and predicted ids for pictures.
+
+    predicted: integer (B, T, H, W) of the last T frames of the samples.
+    """
 
     loss: Tensor
     metrics: Mapping[str, Tensor]
@@ -29,10 +33,13 @@ class StepResult:
 
 
 class StepFunction(Protocol):
-    """Forward pass of one step: pure given network, batch, rng and the scheduled values."""
+    """Forward pass of one step: pure given network, batch, rng and the scheduled values.
+
+    A stage with a companion gets that frozen network as keyword `companion`.
+    """
 
     def __call__(
-        self, network: nn.Module, batch: Mapping[str, Any], rng: np.random.Generator, scheduled: Scheduled
+        self, network: nn.Module, batch: Mapping[str, Any], rng: np.random.Generator, scheduled: Scheduled, **_: Any
     ) -> StepResult: ...
 
 
@@ -40,19 +47,24 @@ class StepFunction(Protocol):
 class Stage:
     """A training stage.
 
-    `sources` names the origin of each number, by field name. `train_batch_norm_until` is the fraction of the steps for
-    which batch-norm statistics are learnt: 0 is the published setting (frozen ImageNet statistics), 1 never freezes.
-    `sample_settings` are keyword arguments of `vosforge.datagen.samples.TripletSettings`.
+    `data` is a key of `batches.PARTS`, and `sample_settings` are keyword arguments of its samples. `batch_size` is that
+    of all processes together, a multiple of `micro_batch`: the samples over which batch statistics are taken, whatever
+    the number of processes. `train_batch_norm_until` is the fraction of the steps for which batch-norm statistics are
+    learnt: 0 is the published setting (frozen ImageNet statistics), 1 never freezes. `companion` is the kind of a
+    frozen network that the step needs besides. `sources` names the origin of each number, by field name.
     """
 
     name: str
     summary: str
-    size: str
     start_from: str
-    build: Callable[[str], nn.Module]
+    network: NetworkKind
+    size: str
+    data: str
     step: StepFunction
+    companion: str | None = None
     num_steps: int
     batch_size: int
+    micro_batch: int
     crop_size: int
     learning_rate: LearningRateSchedule
     weight_decay: float
@@ -63,6 +75,13 @@ class Stage:
     train_batch_norm_until: float
     sample_settings: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.micro_batch < 1 or self.batch_size % self.micro_batch:
+            raise ValueError(
+                f"batch_size is {self.batch_size} and micro_batch {self.micro_batch}; the first must be a multiple of "
+                "the second"
+            )
 
     def at(self, step: int, num_steps: int) -> Scheduled:
         """The scheduled values of step `step` (0-based) of a run of `num_steps`."""

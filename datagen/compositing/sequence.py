@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -31,6 +32,8 @@ class StillSequence:
     ids uint8 (T, S, S): every object, the still's own from 1 on, then the pasted ones; 255 is to be ignored. names:
     id -> name of its still. plan: what was drawn.
     """
+
+    BATCHED: ClassVar[tuple[str, ...]] = ("rgb", "labels", "selector", "key", "frames")
 
     rgb: np.ndarray
     labels: np.ndarray

@@ -28,6 +28,8 @@ class PassReader:
         """Take the places of all members of the passes of a shard from its manifest."""
         num_frames = {clip["key"]: clip["num_frames"] for clip in manifest["clips"]}
         for name, record in manifest.get("passes", {}).items():
+            if name not in PASSES:
+                continue  # soft masks have a reader of their own
             for clip in record["clips"]:
                 key = clip["key"]
                 self._tars[key, name] = record["tar"]

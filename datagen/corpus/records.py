@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..imaging.pass_table import expected_pass_members
+from ..imaging.pass_table import SOFT_MASKS, expected_pass_members
+from .soft_masks import expected_soft_masks
 
 SCHEMA_VERSION = 1
 IGNORE_ID = 255
@@ -109,11 +110,18 @@ def check_clip(key: str, index: int, members: Sequence[tuple[str, bytes]]) -> di
     return metadata
 
 
-def check_passes(key: str, num_frames: int, passes: Mapping[str, Sequence[tuple[str, bytes]]]) -> None:
+def check_passes(key: str, metadata: Mapping[str, Any], passes: Mapping[str, Sequence[tuple[str, bytes]]]) -> None:
     """Compare the members of each pass of a clip with those that the pass must have; ValueError names a difference."""
     for name, members in passes.items():
-        expected = expected_pass_members(name, key, num_frames)
+        expected = pass_members(name, key, metadata)
         _compare_names(f"clip {key}, pass {name}", [member for member, _ in members], expected)
+
+
+def pass_members(pass_name: str, key: str, metadata: Mapping[str, Any]) -> list[str]:
+    """Return the member names of a clip in the tar of a pass, as its metadata demands them."""
+    if pass_name == SOFT_MASKS.name:
+        return expected_soft_masks(key, metadata)
+    return expected_pass_members(pass_name, key, metadata["num_frames"])
 
 
 def _compare_names(where: str, names: Sequence[str], expected: Sequence[str]) -> None:

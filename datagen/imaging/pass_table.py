@@ -119,6 +119,22 @@ _TABLE = (
     ),
 )
 PASSES: Mapping[str, Pass] = {entry.name: entry for entry in _TABLE}
+"""What a renderer stores of each frame or clip, by name."""
+SOFT_MASKS = Pass(
+    name="fusion",
+    members=("soft.png",),
+    dtype="uint8",
+    shape="(H, W)",
+    unit="probability",
+    scale=1 / 255,
+    zero=0,
+    range="0 to 1",
+    invalid="none",
+    description="masks that a propagation network carried away from a reference frame; members are named by reference "
+    'frame, object id and frame, and the metadata lists the references in "fusion"',
+)
+STORED_PASSES: Mapping[str, Pass] = {**PASSES, SOFT_MASKS.name: SOFT_MASKS}
+"""All passes that a corpus may hold: those of the renderer, and soft masks, whose members differ from clip to clip."""
 
 
 def check_pass_name(name: str) -> str:

@@ -34,12 +34,14 @@ __all__ = [
     "decode_flow",
     "decode_member",
     "decode_normals",
+    "decode_soft_mask",
     "decode_tracks",
     "encode_amodal",
     "encode_coordinates",
     "encode_depth",
     "encode_flow",
     "encode_normals",
+    "encode_soft_mask",
     "encode_tracks",
     "expected_pass_members",
     "pass_member_name",
@@ -150,6 +152,17 @@ def decode_amodal(content: bytes, ids: Sequence[int]) -> np.ndarray:
     return (bits[None] >> shifts & np.uint16(1)).astype(bool)
 
 
+def encode_soft_mask(mask: np.ndarray) -> bytes:
+    """Return an 8-bit PNG of a soft mask, floating point (H, W) in [0, 1], rounded to 1/255."""
+    _check_shape("soft mask", mask, 2)
+    return _encode_png(np.rint(np.clip(mask, 0, 1) * 255).astype(np.uint8))
+
+
+def decode_soft_mask(content: bytes) -> np.ndarray:
+    """Return a soft mask as it is stored, uint8 (H, W); 255 stands for 1."""
+    return _decode_png(content, np.uint8, 1)
+
+
 def encode_tracks(tracks: np.ndarray) -> bytes:
     """Return the .npy of tracks, float32 (P, F, 4): x, y in pixels, depth in scene units, visible 0 or 1."""
     if tracks.dtype != np.float32 or tracks.ndim != 3 or tracks.shape[2] != 4:
@@ -177,6 +190,7 @@ _DECODERS: Mapping[str, Callable[[bytes], Any]] = {
     "flow_backward.png": decode_flow,
     "coordinates.png": decode_coordinates,
     "tracks.npy": decode_tracks,
+    "soft.png": decode_soft_mask,
 }
 
 

@@ -15,7 +15,6 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ..corpus.opening import OnDamage
 from .numbered import NumberedSamples
 from .parts import SamplePart
-from .triplets import Triplet
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,8 +70,9 @@ class BatchDataset(Dataset):
             dealt = [self._samples.sample(n, max_jump) for n in self._ranks.numbers(step)]
         except (ValueError, OSError) as error:
             return error
-        batch = collate([sample.triplet for sample in dealt])
-        return {**batch, "damaged": [line for sample in dealt for line in sample.damage]}
+        batch = collate([one.sample for one in dealt])
+        numbers = torch.tensor(self._ranks.numbers(step), dtype=torch.int64)
+        return {**batch, "number": numbers, "damaged": [line for one in dealt for line in one.damage]}
 
 
 class Batches(Iterator[dict[str, Any]]):
@@ -115,9 +115,10 @@ def make_loader(
     was never stopped, with any number of worker processes. batch_size is that of all ranks together: rank r of
     num_ranks gets the r-th share of each batch, so together they see what one would. on_damage: see `NumberedSamples`.
 
-    A batch (B samples of T frames): "rgb" float32 (B, T, 3, H, W), B frames RGB H W, in [0, 1]; "masks" float32
-    (B, T, 2, H, W) in {0, 1}, the second object all zero when there is none; "labels" int64 (B, T, H, W) in {0, 1, 2},
-    or 255 to be ignored; "selector" float32 (B, 2); "key" list of B str; "frames" int64 (B, T).
+    A batch holds what the samples name in `BATCHED`, stacked (see `collate`), and "number" int64 (B,), the numbers of
+    its samples. For triplets (B samples of T frames): "rgb" float32 (B, T, 3, H, W), RGB in [0, 1]; "labels" int64
+    (B, T, H, W) in {0, 1, 2}, or 255 to be ignored; "selector" float32 (B, 2); "key" list of B str; "frames" int64
+    (B, T).
 
     ValueError for a batch size, weight, rank or step out of range; while iterating, DamagedFile for damaged bytes
     (naming the shard) unless they are skipped.
@@ -155,30 +156,28 @@ def data_loader(dataset: Dataset, sampler: Sampler, num_workers: int, items_ahea
     )
 
 
-def collate(triplets: Sequence[Triplet]) -> dict[str, Any]:
-    """Return the batch of the triplets; see `make_loader`."""
-    return as_batch(
-        rgb=torch.from_numpy(np.stack([triplet.rgb for triplet in triplets])),
-        labels=torch.from_numpy(np.stack([triplet.labels for triplet in triplets])),
-        selector=torch.from_numpy(np.stack([triplet.selector for triplet in triplets])),
-        key=[triplet.key for triplet in triplets],
-        frames=torch.tensor([triplet.frames for triplet in triplets]),
-    )
+def collate(samples: Sequence[Any]) -> dict[str, Any]:
+    """Return the fields that the samples name in `BATCHED`, each as one tensor or list.
+
+    Arrays are stacked; then rgb*: uint8 (..., H, W, 3) becomes float32 (B, ..., 3, H, W) in [0, 1]; labels*: int64;
+    other uint8: float32 in [0, 1]; bool: float32. Tuples of int become int64 (B, n); text stays a list.
+    """
+    return {name: _stacked(name, [getattr(sample, name) for sample in samples]) for name in samples[0].BATCHED}
 
 
-def as_batch(
-    *, rgb: torch.Tensor, labels: torch.Tensor, selector: torch.Tensor, key: list[str], frames: torch.Tensor
-) -> dict[str, Any]:
-    """Return a batch as `make_loader` yields it; rgb uint8 (B, T, H, W, 3), labels uint8 (B, T, H, W)."""
-    labels = labels.long()
-    return {
-        "rgb": rgb.permute(0, 1, 4, 2, 3).contiguous().float().div_(255),
-        "masks": torch.stack([labels == 1, labels == 2], dim=2).float(),
-        "labels": labels,
-        "selector": selector,
-        "key": key,
-        "frames": frames,
-    }
+def _stacked(name: str, values: Sequence[Any]) -> torch.Tensor | list[str]:
+    if isinstance(values[0], str):
+        return list(values)
+    if not isinstance(values[0], np.ndarray):
+        return torch.tensor(values)
+    stacked = torch.from_numpy(np.stack(values))
+    if name.startswith("rgb"):
+        return stacked.movedim(-1, -3).contiguous().float().div_(255)
+    if name.startswith("labels"):
+        return stacked.long()
+    if stacked.dtype == torch.uint8:
+        return stacked.float().div_(255)
+    return stacked.float() if stacked.dtype == torch.bool else stacked
 
 
 def _worker_context() -> str:

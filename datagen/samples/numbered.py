@@ -8,8 +8,7 @@ import numpy as np
 from ..corpus.opening import OnDamage
 from ..corpus.shards import DamagedFile
 from .order import EpochOrder, SamplePlace
-from .parts import Draw, SamplePart
-from .triplets import Triplet
+from .parts import Draw, Sample, SamplePart
 
 # Streams 0 and 1 belong to order.py.
 _SAMPLE_STREAM, _SUBSTITUTE_STREAM = 2, 3
@@ -19,7 +18,7 @@ _MAX_SUBSTITUTES = 50
 class Dealt(NamedTuple):
     """A sample, and what was found damaged on the way to it, one line each (then it is a substitute)."""
 
-    triplet: Triplet
+    sample: Sample
     damage: tuple[str, ...]
 
 
@@ -56,7 +55,7 @@ class NumberedSamples:
         place = self.order.place(number)
         fetched: list[Draw] = []
 
-        def draw_fetched(rng: np.random.Generator, max_jump: int) -> Triplet:
+        def draw_fetched(rng: np.random.Generator, max_jump: int) -> Sample:
             if not fetched:
                 fetched.append(self._parts[place.part].fetch(place.item))
             return fetched[0](rng, max_jump)

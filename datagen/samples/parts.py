@@ -1,7 +1,7 @@
-"""The parts of a mixture: clips of a corpus, or still images composed into sequences; both give the same samples."""
+"""The parts of a mixture: what a sample is, where samples come from, and the clips of a corpus as triplets."""
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -9,7 +9,15 @@ from ..corpus.fetched import FetchedClip
 from ..corpus.reader import Corpus
 from .triplets import MIN_FRAMES, Triplet, TripletSettings, divided_jump, sample_triplet
 
-Draw = Callable[[np.random.Generator, int], Triplet]
+
+class Sample(Protocol):
+    """One sample: a dataclass that names in BATCHED the fields that go into a batch; see `loader.collate`."""
+
+    BATCHED: ClassVar[tuple[str, ...]]
+    key: str
+
+
+Draw = Callable[[np.random.Generator, int], Sample]
 """(rng, max_jump) -> a sample of one item."""
 
 
@@ -27,7 +35,7 @@ class SamplePart(Protocol):
 
     def __len__(self) -> int: ...
 
-    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> Triplet:
+    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> Sample:
         """Draw a sample of an item; max_jump is the largest gap of its frames, for clips."""
         ...
 

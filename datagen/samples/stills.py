@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from ..compositing.sequence import sample_sequence
+from ..compositing.sequence import StillSequence, sample_sequence
 from ..compositing.settings import SequenceSettings
 from ..compositing.stills import StillSource
 from ..corpus.shards import DamagedFile
 from .parts import Draw
-from .triplets import Triplet
 
 
 class StillPart:
@@ -31,20 +30,12 @@ class StillPart:
     def __len__(self) -> int:
         return len(self.source)
 
-    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> Triplet:
+    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> StillSequence:
         """Compose a sequence of a still; DamagedFile names a still that cannot be read."""
         try:
-            sequence = sample_sequence(rng, self.source, item, self.settings, self.backgrounds)
+            return sample_sequence(rng, self.source, item, self.settings, self.backgrounds)
         except (ValueError, FileNotFoundError) as error:
             raise DamagedFile(str(error), self.source.name(item)) from error
-        return Triplet(
-            rgb=sequence.rgb,
-            labels=sequence.labels,
-            selector=sequence.selector,
-            key=sequence.key,
-            frames=sequence.frames,
-            object_ids=sequence.object_ids,
-        )
 
     def fetch(self, item: int) -> Draw:
         """Return `sample` for one still; reading it again costs no more than keeping it."""

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
 from ..corpus.opening import OnDamage
-from .loader import Batches, Ranks, as_batch, check_steps, data_loader
+from .loader import Batches, Ranks, check_steps, collate, data_loader
 from .numbered import NumberedSamples
 from .parts import SamplePart
 from .visits import StreamSettings, row_of_step, rows_of_steps
@@ -38,7 +37,7 @@ class Visits(Sampler):
 
 
 class VisitDataset(Dataset):
-    """The item (visit, draws) is the samples of one clip as uint8 tensors, stacked over the draws."""
+    """The item (visit, draws) is the samples of one clip, collated over the draws."""
 
     def __init__(self, samples: NumberedSamples) -> None:
         self._samples = samples
@@ -49,13 +48,8 @@ class VisitDataset(Dataset):
             dealt = self._samples.samples_of_visit(visit, draws)
         except (ValueError, OSError) as error:
             return error
-        triplets = [sample.triplet for sample in dealt]
-        stacked = {
-            name: torch.from_numpy(np.stack([getattr(triplet, name) for triplet in triplets]))
-            for name in ("rgb", "labels", "selector", "frames")
-        }
-        damage = [list(sample.damage) for sample in dealt]
-        return {**stacked, "key": [triplet.key for triplet in triplets], "damaged": damage}
+        batch = collate([one.sample for one in dealt])
+        return {**batch, "number": [visit] * len(dealt), "damaged": [list(one.damage) for one in dealt]}
 
 
 def make_stream_loader(
@@ -111,8 +105,8 @@ def _rows_in_turn(
 
 
 def _batch_of(visits: Sequence[dict[str, Any]], number: int) -> dict[str, Any]:
-    tensors = {
-        name: torch.stack([visit[name][number] for visit in visits]) for name in ("rgb", "labels", "selector", "frames")
-    }
-    batch = as_batch(**tensors, key=[visit["key"][number] for visit in visits])
-    return {**batch, "damaged": [line for visit in visits for line in visit["damaged"][number]]}
+    batch: dict[str, Any] = {}
+    for name, first in visits[0].items():
+        values = [visit[name][number] for visit in visits]
+        batch[name] = torch.stack(values) if isinstance(first, torch.Tensor) else values
+    return {**batch, "damaged": [line for lines in batch["damaged"] for line in lines]}

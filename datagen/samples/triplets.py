@@ -1,7 +1,7 @@
 """Training samples: three frames of a clip with the masks of up to two objects (MiVOS, training on videos)."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -63,6 +63,8 @@ class Triplet:
     1, as published (an all-background triplet trains the network to answer nothing); selector[1] is 1 when there is a
     second object. `frames` are the frame numbers, in the order of the triplet.
     """
+
+    BATCHED: ClassVar[tuple[str, ...]] = ("rgb", "labels", "selector", "key", "frames")
 
     rgb: np.ndarray
     labels: np.ndarray

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..imaging.pass_table import PASSES, expected_pass_members, split_pass_member
+from ..corpus.records import pass_members
+from ..imaging.pass_table import STORED_PASSES, split_pass_member
 from ..imaging.passes import decode_member
 from ..storage.store import Store
 from .tar import Problem, read_listed_members, read_tar
@@ -39,13 +40,13 @@ def check_passes_of_shard(
             if records[name][field] != listed[name][field]:
                 what = f"{field} of pass {name!r} is {records[name][field]}, index.json says {listed[name][field]}"
                 found.append(Problem(where=manifest_where, what=what))
-        if name in PASSES:
+        if name in STORED_PASSES:
             _check_pass(store, name, listed[name], records[name], manifest, metadata, found)
 
 
 def _is_known(name: str, described: Mapping[str, Any]) -> bool:
     # Not the texts: they may be worded better one day.
-    known = PASSES[name].as_json() if name in PASSES else {}
+    known = STORED_PASSES[name].as_json() if name in STORED_PASSES else {}
     return bool(known) and all(described.get(field) == known[field] for field in ("members", "dtype", "scale", "zero"))
 
 
@@ -65,7 +66,8 @@ def _check_pass(
             found.append(Problem(where=where, what=f"lacks clip {clip['key']}"))
             continue
         names = [member for member, _, _ in clips[clip["key"]]["members"]]
-        if names != expected_pass_members(name, clip["key"], clip["num_frames"]):
+        described = metadata.get(clip["key"])
+        if described is not None and names != pass_members(name, clip["key"], described):
             found.append(Problem(where=f"{where}, {clip['key']}", what="its members are not those of the pass"))
     content = read_tar(store, where, listed, found)
     if content is None:

@@ -21,12 +21,12 @@ def commit_part(
     """Write one clip as a part of the corpus at `root` and return its manifest; callable from any process.
 
     members: (name, bytes) in tar order, as `expected_members` gives it, the metadata last. passes: name of a pass ->
-    its members, as `expected_pass_members` gives them. Committing the same clip again replaces it. Raises ValueError
+    its members, as `records.pass_members` gives them. Committing the same clip again replaces it. Raises ValueError
     for members that do not fit the metadata and OSError, naming the file, when it cannot be written; then there is no
     part.
     """
     metadata, passes = check_clip(key, index, members), passes or {}
-    check_passes(key, metadata["num_frames"], passes)
+    check_passes(key, metadata, passes)
     store = open_store(root)
     store.remove(manifest_name(key))
     pass_records = {name: _write_tar(store, part_name(key, name), passes[name]) for name in sorted(passes)}

@@ -17,7 +17,7 @@ from typing import Any
 from ..corpus.description import CorpusDescription
 from ..corpus.records import SCHEMA_VERSION
 from ..imaging.images import encode_jpeg
-from ..imaging.passes import PASSES
+from ..imaging.pass_table import STORED_PASSES
 from ..storage.store import open_store
 from . import card
 from .assembly import assemble_shard, brief_manifest, index_entry, reopen_shard, shard_manifest_name, shard_name
@@ -238,7 +238,7 @@ class CorpusWriter:
         described = {"schema": SCHEMA_VERSION, **self.description.as_json()}
         names = {name for shard in shards for name in shard.get("passes", {})}
         if names:
-            described["passes"] = {name: PASSES[name].as_json() for name in PASSES if name in names}
+            described["passes"] = {name: STORED_PASSES[name].as_json() for name in STORED_PASSES if name in names}
         return {**described, "splits": splits, "shards": shards, "missing": absent}
 
     def _write_pictures_and_card(self, index: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ def assert_same(first: list, second: list) -> None:
     assert len(first) == len(second)
     for one, other in zip(first, second, strict=True):
         assert one["key"] == other["key"]
-        for name in ("rgb", "masks", "labels", "selector", "frames"):
+        for name in ("rgb", "labels", "selector", "frames"):
             assert torch.equal(one[name], other[name]), name
 
 
@@ -34,12 +34,10 @@ def test_a_batch_is_what_the_networks_expect(tiny_corpus):
     batch = batches([(Corpus.open(tiny_corpus), 1.0)])[0]
     assert batch["rgb"].shape == (3, 3, 3, 32, 32) and batch["rgb"].dtype == torch.float32
     assert batch["rgb"].min() >= 0 and 0.5 < batch["rgb"].max() <= 1
-    assert batch["masks"].shape == (3, 3, 2, 32, 32) and set(batch["masks"].unique().tolist()) <= {0.0, 1.0}
     assert batch["labels"].dtype == torch.int64 and set(batch["labels"].unique().tolist()) <= {0, 1, 2}
-    assert torch.equal(batch["masks"][:, :, 1], (batch["labels"] == 2).float())
     assert batch["selector"].shape == (3, 2) and batch["frames"].shape == (3, 3)
     absent = batch["selector"][:, 1] == 0
-    assert batch["masks"][absent][:, :, 1].sum() == 0
+    assert not (batch["labels"][absent] == 2).any() and batch["number"].tolist() == [0, 1, 2]
 
 
 def test_worker_processes_change_nothing(tiny_corpus):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from vosforge.train.stages.mivos import PROPAGATION_RENDERED_MINI
+from vosforge.train.stages.propagation import PROPAGATION_RENDERED_MINI
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,15 @@ def one_thread():
 
 @pytest.fixture
 def tiny_stage():
-    return replace(PROPAGATION_RENDERED_MINI, name="tiny-stage", size="tiny", num_steps=8, batch_size=2, crop_size=32)
+    return replace(
+        PROPAGATION_RENDERED_MINI,
+        name="tiny-stage",
+        size="tiny",
+        num_steps=8,
+        batch_size=2,
+        micro_batch=1,
+        crop_size=32,
+    )
 
 
 @pytest.fixture
@@ -44,7 +52,6 @@ def moving_squares(step: int, batch_size: int = 2, side: int = 32) -> dict:
     labels = torch.from_numpy(labels)
     return {
         "rgb": torch.from_numpy(rgb),
-        "masks": torch.stack([labels == 1, labels == 2], dim=2).float(),
         "labels": labels,
         "selector": torch.from_numpy(selector),
         "key": [f"squares-{step:06d}"] * batch_size,

@@ -2,7 +2,8 @@ import itertools
 
 import pytest
 from vosforge.train.schedule import JumpCurriculum, LearningRateSchedule
-from vosforge.train.stages.mivos import PROPAGATION_RENDERED, STAGES
+from vosforge.train.stages.propagation import PROPAGATION_RENDERED
+from vosforge.train.stages.table import STAGES
 
 
 @pytest.mark.parametrize(("step", "kept"), [(0, 1.0), (19_999, 1.0), (45_000, 0.575), (70_000, 0.15), (499_999, 0.15)])
@@ -22,7 +23,7 @@ def test_published_stage_widens_the_jump_and_narrows_it_at_the_end():
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 def test_a_shorter_run_goes_through_the_whole_programme(stage):
-    long, short = stage.num_steps, stage.num_steps // 100
+    long, short = stage.num_steps, stage.num_steps // 10
     for percent in range(0, 100, 5):
         a, b = stage.at(long * percent // 100, long), stage.at(short * percent // 100, short)
         assert a.max_jump == b.max_jump
@@ -44,5 +45,5 @@ def test_curriculum_with_a_switch_point_missing_is_refused():
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 def test_every_number_of_a_stage_has_a_source(stage):
-    unsourced = {"name", "summary", "size", "start_from", "build", "step", "sources"}
+    unsourced = {"name", "summary", "size", "start_from", "network", "step", "companion", "sources"}
     assert set(stage.__dataclass_fields__) - unsourced == set(stage.sources)

@@ -2,7 +2,8 @@ import subprocess
 import sys
 
 import pytest
-from vosforge.train.cli import List, Run, Show, execute, parse_data
+from vosforge.train.cli import List, Run, Show, execute
+from vosforge.train.commands.run import parse_data
 
 
 def test_help_answers_within_a_second_without_torch():

@@ -111,8 +111,8 @@ def test_sequences_collate_like_triplets(stills):
 
     source, settings = StillFolder(stills), SequenceSettings(size=32)
     batch = collate([sample_sequence(np.random.default_rng(n), source, n, settings) for n in range(2)])
-    assert tuple(batch["rgb"].shape) == (2, 3, 3, 32, 32) and tuple(batch["masks"].shape) == (2, 3, 2, 32, 32)
-    assert batch["masks"].sum() > 0 and batch["selector"].tolist() == [[1, 0], [1, 0]]
+    assert tuple(batch["rgb"].shape) == (2, 3, 3, 32, 32) and tuple(batch["labels"].shape) == (2, 3, 32, 32)
+    assert (batch["labels"] == 1).any() and batch["selector"].tolist() == [[1, 0], [1, 0]]
 
 
 def test_a_val_split_that_would_share_stills_is_refused(stills):

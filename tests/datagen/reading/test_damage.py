@@ -119,7 +119,7 @@ def test_substitutes_are_the_same_in_every_run(tiny_corpus):
     first, second = (NumberedSamples([open_part(tiny_corpus)], 5, "skip") for _ in range(2))
     for number in range(12):
         one, other = first.sample(number, 4), second.sample(number, 4)
-        assert one.damage == other.damage and np.array_equal(one.triplet.rgb, other.triplet.rgb)
+        assert one.damage == other.damage and np.array_equal(one.sample.rgb, other.sample.rgb)
 
 
 def test_a_rebuilt_shard_does_not_hide_damage(tmp_path, tiny_world):

@@ -19,7 +19,7 @@ from vosforge.datagen.samples.parts import ClipPart  # noqa: E402
 from vosforge.datagen.samples.stills import StillPart  # noqa: E402
 from vosforge.datagen.samples.triplets import TripletSettings  # noqa: E402
 
-TENSORS = ("rgb", "masks", "labels", "selector", "frames")
+TENSORS = ("rgb", "labels", "selector", "frames")
 
 
 class Discs:
@@ -67,7 +67,7 @@ def test_an_epoch_of_a_mixture_holds_each_part_by_its_weight(tiny_corpus):
 
 def test_a_composed_still_is_a_sample_like_any_other(tiny_corpus):
     for batch in batches(parts_of(tiny_corpus)):
-        assert batch["rgb"].shape == (4, 3, 3, 32, 32) and batch["masks"].shape == (4, 3, 2, 32, 32)
+        assert batch["rgb"].shape == (4, 3, 3, 32, 32) and batch["labels"].shape == (4, 3, 32, 32)
         for number, key in enumerate(batch["key"]):
             if key.startswith("disc"):
                 assert batch["frames"][number].tolist() == [0, 1, 2]
@@ -110,9 +110,9 @@ def test_a_batch_that_ranks_cannot_share_and_parts_that_do_not_fit_are_refused(t
 
 def test_a_sample_is_the_same_whatever_was_drawn_before_it(tiny_corpus):
     forwards, backwards = NumberedSamples(parts_of(tiny_corpus), 3), NumberedSamples(parts_of(tiny_corpus), 3)
-    drawn = {number: forwards.sample(number, 5).triplet for number in range(12)}
+    drawn = {number: forwards.sample(number, 5).sample for number in range(12)}
     for number in reversed(range(12)):
-        again = backwards.sample(number, 5).triplet
+        again = backwards.sample(number, 5).sample
         assert np.array_equal(again.rgb, drawn[number].rgb) and again.frames == drawn[number].frames
 
 

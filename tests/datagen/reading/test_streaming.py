@@ -18,7 +18,7 @@ from vosforge.datagen.samples.triplets import TripletSettings  # noqa: E402
 from vosforge.datagen.samples.visits import StreamSettings, row_of_step, rows_of_steps  # noqa: E402
 from vosforge.datagen.storage.store import open_store  # noqa: E402
 
-TENSORS = ("rgb", "masks", "labels", "selector", "frames")
+TENSORS = ("rgb", "labels", "selector", "frames")
 COMMON = {"seed": 7, "batch_size": 2, "max_jump": lambda step: 1 + step, "num_steps": 10}
 
 

@@ -1,0 +1,195 @@
+"""Training samples of a correcting network: one picture, a mask with errors, and the scribbles that correct it.
+
+After the published data of Scribble-to-Mask (MiVOS: Cheng et al., CVPR 2021): stills by static_dataset.py, pictures of
+several objects by lvis_dataset.py.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import cv2
+import numpy as np
+
+from ..augmentation.affine import (
+    BORDER_RGB,
+    centred_matrix,
+    flip_matrix,
+    scale_matrix,
+    translation_matrix,
+    warp_ids,
+)
+from ..augmentation.colour import ColourChange, JitterRange, change_colour, draw_jitter
+from ..augmentation.warp import Warp, warp_views
+from ..compositing.stills import Still, StillSource
+from ..corpus.records import IGNORE_ID
+from ..corpus.shards import DamagedFile
+from ..simulation.regions import require_range, require_share
+from ..simulation.scribbles.correction_sample import CorrectionSettings, sample_correction
+from .parts import Draw
+
+_PUBLISHED_CROP = 480
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillCorrectionSettings(CorrectionSettings):
+    """How a still becomes a sample; `CorrectionSettings` says what mask and scribbles it gets. Defaults as published.
+
+    crop_size: side of the square result in pixels. short_side: pixels to which the still's shorter side is scaled
+    before the crop, None for the crop's (then the crop holds the whole of it, at scale 1).
+    scale: about the centre; several_scale: the same for a still of several objects (published for LVIS).
+    rotation_degrees, shear_degrees (+-), flip_probability, jitter, greyscale_probability: once for the picture.
+    min_object_area, min_other_area: pixels of a 480x480 crop (scaled with the crop) that the object to segment, and
+    another one that takes part, must show. Where no object does, the crop is drawn again, at most `max_redraws` times;
+    then the largest object is taken, and without any the sample is all background.
+    """
+
+    crop_size: int = 480
+    short_side: int | None = None
+    scale: tuple[float, float] = (0.8, 1.25)
+    several_scale: tuple[float, float] = (0.8, 1.0)
+    rotation_degrees: float = 20.0
+    shear_degrees: float = 10.0
+    flip_probability: float = 0.5
+    greyscale_probability: float = 0.05
+    jitter: JitterRange = field(default_factory=lambda: JitterRange(brightness=0.1, contrast=0.03, saturation=0.03))
+    min_object_area: float = 50**2
+    min_other_area: float = 30**2
+    max_redraws: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crop_size < 16 or self.crop_size % 16:
+            raise ValueError(f"crop_size is {self.crop_size}, it must be a multiple of 16 (the stride of the networks)")
+        if self.short_side is not None and self.short_side < self.crop_size:
+            raise ValueError(f"short_side is {self.short_side}, it must be at least crop_size, {self.crop_size}")
+        require_range("scale", self.scale, 0.01)
+        require_range("several_scale", self.several_scale, 0.01)
+        require_share(flip_probability=self.flip_probability, greyscale_probability=self.greyscale_probability)
+        if self.max_redraws < 0:
+            raise ValueError(f"max_redraws is {self.max_redraws}, it must be 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StillCorrection:
+    """rgb uint8 (S, S, 3); current_mask, positive, negative bool (S, S); labels uint8 (S, S) in {0, 1, 255}.
+
+    current_mask is the mask to correct, empty in a first round; positive and negative are what the user drew for the
+    object and for all else; labels are 1 on the object, and 255 is to be ignored. object_id: that of the object in the
+    still, 0 for none; kinds: names of what was drawn.
+    """
+
+    BATCHED: ClassVar[tuple[str, ...]] = ("rgb", "current_mask", "positive", "negative", "labels", "key")
+
+    rgb: np.ndarray
+    current_mask: np.ndarray
+    positive: np.ndarray
+    negative: np.ndarray
+    labels: np.ndarray
+    key: str
+    object_id: int
+    kinds: tuple[str, ...]
+
+
+class CorrectionPart:
+    """Stills of a source, as samples of a correcting network; items are the stills.
+
+    Each visit draws one object of one frame; the curriculum of the jump does not touch it.
+    """
+
+    num_frames = 1
+
+    def __init__(self, source: StillSource, *, settings: StillCorrectionSettings, weight: float = 1.0) -> None:
+        self.source, self.settings, self.weight = source, settings, weight
+        self.crop_size = settings.crop_size
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> StillCorrection:
+        """Draw a sample of a still; DamagedFile names a still that cannot be read."""
+        try:
+            still = self.source.read(rng, item)
+        except (ValueError, FileNotFoundError) as error:
+            raise DamagedFile(str(error), self.source.name(item)) from error
+        return sample_still_correction(rng, still, self.settings)
+
+    def fetch(self, item: int) -> Draw:
+        """Return `sample` for one still; reading it again costs little beside a sample."""
+        return lambda rng, max_jump: self.sample(rng, item, max_jump)
+
+
+def sample_still_correction(
+    rng: np.random.Generator, still: Still, settings: StillCorrectionSettings
+) -> StillCorrection:
+    """Draw a crop of a still, one of its objects, a mask of it with errors, and the user who corrects it.
+
+    Where the crop shows another object, that may take part: see `CorrectionSettings`.
+    """
+    matrix, object_id, other_id = _draw_crop_with_object(rng, still, settings)
+    change = draw_jitter(rng, settings.jitter)
+    greyscale = ColourChange(saturation=float(rng.random() >= settings.greyscale_probability))
+    mean = np.array(cv2.mean(still.rgb)[:3])
+    view = next(
+        warp_views(
+            still.rgb,
+            [(still.ids == wanted).view(np.uint8) * np.uint8(255) for wanted in (object_id, other_id, IGNORE_ID)],
+            [Warp(matrix=matrix)],
+            settings.crop_size,
+            border=BORDER_RGB,
+            recolour=lambda part: change_colour(part, change, greyscale, mean=mean),
+            table_scale=1,
+        )
+    )
+    shown, other, ignored = (mask >= 128 for mask in view.masks)
+    # Id 0 stands for no object, and is the background in the still.
+    true_mask = shown if object_id else np.zeros_like(shown)
+    correction = sample_correction(rng, true_mask, other & ~true_mask if other_id else None, settings)
+    labels = true_mask.astype(np.uint8)
+    labels[ignored & ~true_mask] = IGNORE_ID
+    return StillCorrection(
+        rgb=view.rgb,
+        current_mask=correction.current_mask,
+        positive=correction.user.positive,
+        negative=correction.user.negative,
+        labels=labels,
+        key=still.name,
+        object_id=object_id,
+        kinds=correction.user.kinds,
+    )
+
+
+def _draw_crop_with_object(
+    rng: np.random.Generator, still: Still, settings: StillCorrectionSettings
+) -> tuple[np.ndarray, int, int]:
+    """Return the matrix from still to crop, the object to segment, and another one; id 0 where there is none."""
+    pixels = (settings.crop_size / _PUBLISHED_CROP) ** 2
+    for _ in range(1 + settings.max_redraws):
+        matrix = _draw_matrix(rng, still, settings)
+        areas = np.bincount(warp_ids(still.ids, matrix, settings.crop_size).ravel(), minlength=256)
+        areas[[0, IGNORE_ID]] = 0
+        usable = np.flatnonzero(areas >= max(1, settings.min_object_area * pixels))
+        if len(usable):
+            break
+    else:
+        usable = np.array([areas.argmax()]) if areas.any() else np.array([0])
+    object_id = int(rng.choice(usable))
+    areas[object_id] = 0
+    others = np.flatnonzero(areas >= max(1, settings.min_other_area * pixels))
+    return matrix, object_id, int(rng.choice(others)) if len(others) else 0
+
+
+def _draw_matrix(rng: np.random.Generator, still: Still, settings: StillCorrectionSettings) -> np.ndarray:
+    """An affine map about the still's centre, a flip, the resize of the shorter side, and the place of the crop."""
+    height, width = still.ids.shape
+    scale = settings.several_scale if len(still.object_ids()) > 1 else settings.scale
+    whole = centred_matrix(
+        (width / 2, height / 2),
+        rotation_degrees=rng.uniform(-settings.rotation_degrees, settings.rotation_degrees),
+        scale=rng.uniform(*scale),
+        shear_degrees=rng.uniform(-settings.shear_degrees, settings.shear_degrees),
+    )
+    if rng.random() < settings.flip_probability:
+        whole = flip_matrix(width) @ whole
+    enlarge = (settings.short_side or settings.crop_size) / min(width, height)
+    left, top = rng.random(2) * (np.array([width, height]) * enlarge - settings.crop_size)
+    return translation_matrix(-left, -top) @ scale_matrix(enlarge, enlarge) @ whole

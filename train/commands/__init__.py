@@ -1,0 +1,1 @@
+"""The commands of vosforge-train, one a file: a class with its arguments, and `run`."""

@@ -1,0 +1,1 @@
+"""Training data of the fusion module: masks propagated from reference frames, as shards."""

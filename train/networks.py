@@ -1,0 +1,44 @@
+"""The kinds of networks that are trained, each with its named sizes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from ..models.propagation import SIZES as PROPAGATION_SIZES
+from ..models.propagation import PropagationNetwork
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkKind:
+    """A kind of network: `build` makes one of a size, which the network then holds as `size`.
+
+    sizes: name -> a frozen dataclass of one type, whose field `name` is that name.
+    """
+
+    name: str
+    sizes: Mapping[str, Any]
+    build: Callable[[Any], nn.Module]
+
+    def size_named(self, name: str) -> Any:
+        """Return the size called `name`; ValueError lists the sizes there are."""
+        if name not in self.sizes:
+            raise ValueError(f"no network size '{name}'; choose one of {', '.join(self.sizes)}")
+        return self.sizes[name]
+
+    def named(self, name: str) -> nn.Module:
+        """Return a freshly initialised network of a named size."""
+        return self.build(self.size_named(name))
+
+
+PROPAGATION = NetworkKind(name="propagation", sizes=PROPAGATION_SIZES, build=PropagationNetwork)
+KINDS: dict[str, NetworkKind] = {kind.name: kind for kind in (PROPAGATION,)}
+
+
+def kind_of(network: nn.Module) -> NetworkKind:
+    """Return the kind of a network, by the type of its size."""
+    for kind in KINDS.values():
+        if type(network.size) is type(next(iter(kind.sizes.values()))):
+            return kind
+    raise ValueError(f"{type(network).__name__} is none of the networks that are trained: {', '.join(KINDS)}")

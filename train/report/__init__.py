@@ -1,0 +1,1 @@
+"""A finished or running stage as one HTML page."""

@@ -1,0 +1,247 @@
+"""The propagation network of MiVOS (Cheng, Tai, Tang, CVPR 2021): on stills, on rendered clips, on real videos.
+
+B batch, T frames (3), N objects (2), H W pixels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...models.aggregate import aggregate_logits
+from ...models.propagation import PropagationNetwork
+from ..losses import bootstrapped_cross_entropy, mean_iou
+from ..networks import PROPAGATION
+from ..schedule import BootstrapSchedule, JumpCurriculum, LearningRateSchedule
+from ..stage import Scheduled, Stage, StepResult
+
+
+def propagation_step(
+    network: PropagationNetwork,
+    batch: Mapping[str, Any],
+    rng: np.random.Generator,
+    scheduled: Scheduled,
+    max_objects: int = 2,
+) -> StepResult:
+    """Segment frames 1 and 2 of each triplet from frame 0's true masks.
+
+    batch: rgb (B, 3, 3, H, W), labels (B, 3, H, W) in {0, 1, 2, 255}, selector (B, 2), see the loader. Frame 1 is
+    memorised with its predicted soft masks, gradients included. Objects lie in the batch dimension. Nothing is drawn.
+    """
+    rgb, labels, selector = batch["rgb"], batch["labels"], batch["selector"][:, :max_objects]
+    num_samples, num_objects = selector.shape
+    ids = torch.arange(1, num_objects + 1, device=labels.device).view(1, -1, 1, 1)
+    first_masks = (labels[:, :1] == ids).to(rgb.dtype)
+    frames = rgb.transpose(0, 1)
+    queries = network.encode_query(frames[1:3].flatten(0, 1))
+
+    def memorize(frame: Tensor, objects: Tensor) -> tuple[Tensor, Tensor]:
+        others = objects.sum(dim=1, keepdim=True) - objects
+        repeated = frame.repeat_interleave(num_objects, dim=0)
+        return network.memorize(repeated, objects.flatten(0, 1)[:, None], others.flatten(0, 1)[:, None])
+
+    def segment(index: int, keys: list[Tensor], values: list[Tensor]) -> Tensor:
+        query = queries.rows((index - 1) * num_samples, index * num_samples).for_objects(num_objects)
+        logits = network.segment(query, torch.stack(keys, dim=2), torch.stack(values, dim=2))
+        probabilities = logits.sigmoid().view(num_samples, num_objects, *logits.shape[-2:])
+        return aggregate_logits(probabilities * selector[:, :, None, None], dim=1)
+
+    key0, value0 = memorize(frames[0], first_masks)
+    log_odds1 = segment(1, [key0], [value0])
+    # The published network memorises the aggregated (jointly normalised) masks of the predicted frame.
+    soft1 = log_odds1.softmax(dim=1)[:, 1:] * selector[:, :, None, None]
+    key1, value1 = memorize(frames[1], soft1)
+    log_odds2 = segment(2, [key0, key1], [value0, value1])
+
+    losses = [
+        bootstrapped_cross_entropy(log_odds, labels[:, index], selector, scheduled.kept_fraction)
+        for index, log_odds in ((1, log_odds1), (2, log_odds2))
+    ]
+    with torch.no_grad():
+        predicted = torch.stack([log_odds1.argmax(dim=1), log_odds2.argmax(dim=1)], dim=1)
+        first, second = (mean_iou(predicted[:, i], labels[:, i + 1], selector) for i in range(2))
+    metrics = {"loss_1": losses[0].detach(), "loss_2": losses[1].detach(), "iou_1": first, "iou_2": second}
+    metrics["iou"] = (first + second) / 2
+    return StepResult(loss=losses[0] + losses[1], metrics=metrics, predicted=predicted)
+
+
+_CURRICULUM = (5, 10, 15, 20, 25, 5)
+_FROZEN = {
+    "crop_size": "vos_dataset.py, static_dataset.py",
+    "micro_batch": "ours: batch norm is frozen, so samples do not depend on one another",
+    "weight_decay": "hyper_para.py",
+    "betas": "Adam's defaults",
+    "gradient_clip": "none published",
+    "train_batch_norm_until": "model.py: batch norm always in evaluation mode",
+}
+_MINI = {
+    "num_steps": "ours: what 2 cores do in 20 minutes; give --steps for more",
+    "batch_size": "as the paper, global",
+    "micro_batch": "ours: batch statistics are learnt, over four samples",
+    "crop_size": "ours: five times the samples an hour of the paper's 384",
+    "learning_rate": "ours: from scratch; on rendered clips 1e-3 learnt far slower, 1.2e-4 a little",
+    "weight_decay": "as the paper",
+    "betas": "Adam's defaults",
+    "gradient_clip": "ours: norms are 10 to 30; 50 learnt slower than 1",
+    "bootstrap": "ours: the paper's shape, later and softer",
+    "train_batch_norm_until": "ours: learnt, then frozen for the last fifth, as inference sees them",
+}
+
+PROPAGATION_STATIC = Stage(
+    name="propagation-static",
+    summary="Propagation network on sequences composited from still images (stage 0 of MiVOS), the paper's numbers.",
+    start_from="ImageNet ResNet-50 (--init)",
+    network=PROPAGATION,
+    size="full",
+    data="stills",
+    step=partial(propagation_step, max_objects=1),
+    num_steps=300_000,
+    batch_size=14,
+    micro_batch=1,
+    crop_size=384,
+    learning_rate=LearningRateSchedule(peak=1e-5, decay="step", decay_at=(250_000 / 300_000,), factor=0.1),
+    weight_decay=1e-7,
+    bootstrap=BootstrapSchedule(start=20_000 / 300_000, end=70_000 / 300_000, kept=0.15),
+    curriculum=JumpCurriculum(jumps=(1,), switch_at=()),
+    train_batch_norm_until=0.0,
+    sources=_FROZEN
+    | {
+        "data": "train.py: FSS-1000, DUTS-TR, DUTS-TE and ECSSD once, BIG and HRSOD five times (--data DIR=5)",
+        "num_steps": "Mask-Propagation util/hyper_para.py, stage 0",
+        "batch_size": "7 a GPU on 2 GPUs; global here",
+        "learning_rate": "Adam 1e-5, x0.1 at 250,000 of 300,000 steps",
+        "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
+        "curriculum": "a still has no jumps",
+        "sample_settings": "static_dataset.py: the defaults of SequenceSettings; one object",
+    },
+)
+
+PROPAGATION_RENDERED = Stage(
+    name="propagation-rendered",
+    summary="Propagation network on rendered clips (stage 1 of MiVOS, on BL30K), the paper's numbers.",
+    start_from="propagation-static (--init), or ImageNet ResNet-50",
+    network=PROPAGATION,
+    size="full",
+    data="clips",
+    step=propagation_step,
+    num_steps=500_000,
+    batch_size=8,
+    micro_batch=1,
+    crop_size=384,
+    learning_rate=LearningRateSchedule(peak=1e-5, decay="step", decay_at=(0.9,), factor=0.1),
+    weight_decay=1e-7,
+    bootstrap=BootstrapSchedule(start=20_000 / 500_000, end=70_000 / 500_000, kept=0.15),
+    curriculum=JumpCurriculum(jumps=_CURRICULUM, switch_at=(0.1, 0.2, 0.3, 0.4, 0.8)),
+    train_batch_norm_until=0.0,
+    sample_settings={"area_scale": (0.25, 1.0)},
+    sources=_FROZEN
+    | {
+        "data": "train.py: BL30K alone",
+        "num_steps": "Mask-Propagation util/hyper_para.py, stage 1",
+        "batch_size": "4 a GPU on 2 GPUs; global here",
+        "learning_rate": "Adam 1e-5, x0.1 at 450,000 of 500,000 steps",
+        "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
+        "curriculum": "train.py: 5, then 10, 15, 20, 25, 5 (BL30K switch points)",
+        "sample_settings": "vos_dataset.py: area scale for BL30K",
+    },
+)
+
+PROPAGATION_VIDEO = Stage(
+    name="propagation-video",
+    summary="Propagation network on DAVIS and YouTube-VOS (stage 2 of MiVOS), the paper's numbers.",
+    start_from="propagation-rendered (--init); without it twice the steps (--steps 300000)",
+    network=PROPAGATION,
+    size="full",
+    data="clips",
+    step=propagation_step,
+    num_steps=150_000,
+    batch_size=8,
+    micro_batch=1,
+    crop_size=384,
+    learning_rate=LearningRateSchedule(peak=1e-5, decay="step", decay_at=(125_000 / 150_000,), factor=0.1),
+    weight_decay=1e-7,
+    bootstrap=BootstrapSchedule(start=20_000 / 150_000, end=70_000 / 150_000, kept=0.15),
+    curriculum=JumpCurriculum(jumps=_CURRICULUM, switch_at=(0.1, 0.2, 0.3, 0.4, 0.9)),
+    train_batch_norm_until=0.0,
+    sample_settings={"area_scale": (0.36, 1.0), "min_object_area": 0.0, "drop_growing_objects": False},
+    sources=_FROZEN
+    | {
+        "data": "train.py: DAVIS 2017 train five times (--data DAVIS=5) and YouTube-VOS train",
+        "num_steps": "Mask-Propagation util/hyper_para.py, stage 2",
+        "batch_size": "4 a GPU on 2 GPUs; global here",
+        "learning_rate": "Adam 1e-5, x0.1 at 125,000 of 150,000 steps",
+        "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
+        "curriculum": "train.py: 5, then 10, 15, 20, 25, 5; YouTube-VOS counts its annotated frames, every 5th",
+        "sample_settings": "vos_dataset.py: area scale for real videos; the rule for objects is BL30K's alone",
+    },
+)
+
+PROPAGATION_STATIC_MINI = replace(
+    PROPAGATION_STATIC,
+    name="propagation-static-mini",
+    summary="Small propagation network from scratch on sequences composited from stills; 20 minutes on 2 CPU cores.",
+    start_from="scratch",
+    size="small",
+    num_steps=1_000,
+    batch_size=8,
+    micro_batch=4,
+    crop_size=160,
+    learning_rate=LearningRateSchedule(peak=3e-4, warmup=0.03, decay="cosine", factor=0.01),
+    gradient_clip=1.0,
+    bootstrap=BootstrapSchedule(start=0.2, end=0.5, kept=0.3),
+    train_batch_norm_until=0.8,
+    sources=PROPAGATION_STATIC.sources | _MINI,
+)
+
+PROPAGATION_RENDERED_MINI = replace(
+    PROPAGATION_RENDERED,
+    name="propagation-rendered-mini",
+    summary="Small propagation network on rendered clips; 20 minutes on 2 CPU cores.",
+    start_from="scratch, or propagation-static-mini (--init)",
+    size="small",
+    num_steps=1_000,
+    batch_size=8,
+    micro_batch=4,
+    crop_size=160,
+    learning_rate=LearningRateSchedule(peak=3e-4, warmup=0.03, decay="cosine", factor=0.01),
+    gradient_clip=1.0,
+    bootstrap=BootstrapSchedule(start=0.2, end=0.5, kept=0.3),
+    curriculum=JumpCurriculum(jumps=(3, 5, 8, 12, 5), switch_at=(0.1, 0.25, 0.45, 0.85)),
+    train_batch_norm_until=0.8,
+    sources=PROPAGATION_RENDERED.sources | _MINI | {"curriculum": "ours: the paper's shape for clips of 32 frames"},
+)
+
+PROPAGATION_VIDEO_MINI = replace(
+    PROPAGATION_VIDEO,
+    name="propagation-video-mini",
+    summary="Small propagation network on real videos; 20 minutes on 2 CPU cores.",
+    start_from="propagation-rendered-mini (--init)",
+    size="small",
+    num_steps=1_000,
+    batch_size=8,
+    micro_batch=4,
+    crop_size=160,
+    learning_rate=LearningRateSchedule(peak=1e-4, warmup=0.03, decay="cosine", factor=0.01),
+    gradient_clip=1.0,
+    bootstrap=BootstrapSchedule(start=0.2, end=0.5, kept=0.3),
+    train_batch_norm_until=0.0,
+    sources=PROPAGATION_VIDEO.sources
+    | _MINI
+    | {
+        "learning_rate": "ours: a third of the stages before",
+        "train_batch_norm_until": "ours: the statistics of the stages before stay",
+    },
+)
+
+PROPAGATION_STAGES = (
+    PROPAGATION_STATIC,
+    PROPAGATION_RENDERED,
+    PROPAGATION_VIDEO,
+    PROPAGATION_STATIC_MINI,
+    PROPAGATION_RENDERED_MINI,
+    PROPAGATION_VIDEO_MINI,
+)

@@ -1,0 +1,109 @@
+"""Scribble-to-Mask, the interaction network of MiVOS (Cheng, Tai, Tang, CVPR 2021, Sec. 3.1). B batch, H W pixels."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...models.aggregate import aggregate_logits
+from ...models.dropout import set_dropout_keys
+from ...models.s2m import S2MNetwork
+from ..losses import bootstrapped_cross_entropy, mean_iou
+from ..networks import S2M
+from ..schedule import BootstrapSchedule, JumpCurriculum, LearningRateSchedule
+from ..stage import Scheduled, Stage, StepResult
+
+_LARGEST_KEY = 1 << 62
+
+
+def s2m_step(
+    network: S2MNetwork, batch: Mapping[str, Any], rng: np.random.Generator, scheduled: Scheduled
+) -> StepResult:
+    """Correct the masks of a batch of single objects.
+
+    batch: rgb (B, 3, H, W), current_mask, positive, negative (B, H, W) in [0, 1], labels (B, H, W) in {0, 1, 255},
+    number (B,), see `StillCorrection`. The probability p becomes two classes, background 1 - p. Dropout is keyed by
+    one number drawn from rng and those of the samples. predicted is (B, 1, H, W).
+    """
+    labels = batch["labels"]
+    set_dropout_keys(network, sample_keys(rng, batch["number"]))
+    logits = network(batch["rgb"], *(batch[name][:, None] for name in ("current_mask", "positive", "negative")))
+    log_odds = aggregate_logits(logits.sigmoid(), dim=1)
+    exists = torch.ones(len(labels), 1, device=labels.device)
+    loss = bootstrapped_cross_entropy(log_odds, labels, exists, scheduled.kept_fraction)
+    with torch.no_grad():
+        predicted = log_odds.argmax(dim=1)
+        current = batch["current_mask"].round().long()
+        metrics = {
+            "loss": loss.detach(),
+            "iou": mean_iou(predicted, labels, exists),
+            "iou_before": mean_iou(current, labels, exists),
+        }
+    return StepResult(loss=loss, metrics=metrics, predicted=predicted[:, None])
+
+
+def sample_keys(rng: np.random.Generator, numbers: Tensor) -> Tensor:
+    """Return one key a sample, int64 (B,), on the CPU: by the state of rng and the sample's number alone."""
+    drawn = int(rng.integers(_LARGEST_KEY))
+    # Neighbouring numbers differ in low bits only; an odd factor spreads them, and each has its own key.
+    return (numbers.cpu() * 0x9E3779B97F4A7C1 + drawn) % _LARGEST_KEY
+
+
+S2M_STAGE = Stage(
+    name="s2m",
+    summary="Scribble-to-Mask: from a mask, positive and negative scribbles to a better mask; the paper's numbers.",
+    start_from="DeepLabV3+ ResNet-50 trained on VOC, or ImageNet ResNet-50 (--init)",
+    network=S2M,
+    size="full",
+    data="corrections",
+    step=s2m_step,
+    num_steps=80_000,
+    batch_size=32,
+    micro_batch=4,
+    crop_size=480,
+    learning_rate=LearningRateSchedule(peak=1e-4),
+    weight_decay=1e-7,
+    bootstrap=BootstrapSchedule(start=10_000 / 80_000, end=30_000 / 80_000, kept=0.15),
+    curriculum=JumpCurriculum(jumps=(1,), switch_at=()),
+    train_batch_norm_until=1.0,
+    sample_settings={"from_zero_probability": 0.33},
+    sources={
+        "data": "train.py: FSS-1000, DUTS-TR, DUTS-TE and ECSSD twice, BIG and HRSOD ten times (--data DIR=10), LVIS "
+        "train once",
+        "num_steps": "Scribble-to-Mask util/hyper_para.py",
+        "batch_size": "16 a GPU on 2 GPUs; global here",
+        "micro_batch": "ours: published statistics are synchronised over all 32; 4 lets up to 8 processes share a batch",
+        "crop_size": "static_dataset.py, lvis_dataset.py",
+        "learning_rate": "Adam 1e-4, constant",
+        "weight_decay": "hyper_para.py",
+        "betas": "Adam's defaults",
+        "gradient_clip": "none published",
+        "bootstrap": "losses.py: all pixels until step 10,000, 15 % from step 30,000",
+        "curriculum": "a still has no jumps",
+        "train_batch_norm_until": "model.py: batch norm is trained throughout",
+        "sample_settings": "from an empty mask: 0.33 is the code's (static_dataset.py), 0.5 the paper's (Sec. 3.1); "
+        "all else: the defaults of StillCorrectionSettings",
+    },
+)
+
+S2M_MINI = replace(
+    S2M_STAGE,
+    name="s2m-mini",
+    summary="Small Scribble-to-Mask network from scratch; 20 minutes on 2 CPU cores.",
+    start_from="scratch",
+    size="small",
+    num_steps=1_500,
+    batch_size=8,
+    micro_batch=4,
+    crop_size=192,
+    learning_rate=LearningRateSchedule(peak=1e-3, warmup=0.03, decay="cosine", factor=0.01),
+    gradient_clip=1.0,
+    bootstrap=BootstrapSchedule(start=0.2, end=0.5, kept=0.3),
+    sample_settings={"from_zero_probability": 0.33, "short_side": 256, "several_scale": (0.8, 1.25)},
+    sources=S2M_STAGE.sources,
+)
+
+S2M_STAGES = (S2M_STAGE, S2M_MINI)

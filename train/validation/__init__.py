@@ -1,0 +1,1 @@
+"""Held-out data, looked at while a stage trains."""

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -81,3 +82,15 @@ def test_step_is_a_pure_function(tiny_stage, network, squares):
     with torch.no_grad():
         first, second = (take_step(tiny_stage, network, squares(4)).loss for _ in range(2))
     assert torch.equal(first, second)
+
+
+def test_objects_beyond_the_most_are_background(tiny_stage, network, squares):
+    one = replace(tiny_stage, step=partial(tiny_stage.step, max_objects=1))
+    batch = squares(0)
+    batch["labels"][0, 1, :2] = 255
+    alone = {**batch, "labels": batch["labels"].where(batch["labels"] != 2, 0), "selector": batch["selector"].clone()}
+    alone["selector"][:, 1] = 0
+    network.eval()
+    with torch.no_grad():
+        losses = [take_step(one, network, either).loss for either in (batch, alone)]
+    assert torch.equal(*losses) and take_step(one, network, batch).predicted.max() <= 1

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...datagen.corpus.records import IGNORE_ID
 from ...models.aggregate import aggregate_logits
 from ...models.propagation import PropagationNetwork
 from ..losses import bootstrapped_cross_entropy, mean_iou
@@ -31,9 +32,11 @@ def propagation_step(
 
     batch: rgb (B, 3, 3, H, W), labels (B, 3, H, W) in {0, 1, 2, 255}, selector (B, 2), see the loader. Frame 1 is
     memorised with its predicted soft masks, gradients included. Objects lie in the batch dimension. Nothing is drawn.
+    max_objects: objects beyond it are background.
     """
     rgb, labels, selector = batch["rgb"], batch["labels"], batch["selector"][:, :max_objects]
     num_samples, num_objects = selector.shape
+    labels = labels.where((labels <= num_objects) | (labels == IGNORE_ID), 0)
     ids = torch.arange(1, num_objects + 1, device=labels.device).view(1, -1, 1, 1)
     first_masks = (labels[:, :1] == ids).to(rgb.dtype)
     frames = rgb.transpose(0, 1)
@@ -194,7 +197,10 @@ PROPAGATION_STATIC_MINI = replace(
     gradient_clip=1.0,
     bootstrap=BootstrapSchedule(start=0.2, end=0.5, kept=0.3),
     train_batch_norm_until=0.8,
-    sources=PROPAGATION_STATIC.sources | _MINI,
+    sample_settings={"still_scale": (0.8, 2.5), "min_visible_area": 400.0},
+    sources=PROPAGATION_STATIC.sources
+    | _MINI
+    | {"sample_settings": "ours: frames of clips hold small objects; the still is enlarged more, and one is in view"},
 )
 
 PROPAGATION_RENDERED_MINI = replace(

@@ -3,24 +3,26 @@
 import torch
 from torch import Tensor
 
+from .precision import at_least_float32
+
 EPSILON = 1e-7
 
 
 def aggregate_logits(probabilities: Tensor, dim: int = 0) -> Tensor:
     """Log-odds of background and objects: N objects along `dim` become N + 1 classes, background first.
 
-    Background is the product of (1 - p); all are clamped to [1e-7, 1 - 1e-7]. Computed in float32: in bfloat16 the
-    clamp rounds to 0 and 1.
+    Background is the product of (1 - p); all are clamped to [1e-7, 1 - 1e-7]. Computed in at least float32: in
+    bfloat16 the clamp rounds to 0 and 1.
     """
-    probabilities = probabilities.float()
+    probabilities = at_least_float32(probabilities)
     background = (1 - probabilities).prod(dim=dim, keepdim=True)
     classes = torch.cat([background, probabilities], dim=dim).clamp(EPSILON, 1 - EPSILON)
     return torch.log(classes) - torch.log1p(-classes)
 
 
 def soft_aggregate(probabilities: Tensor, dim: int = 0) -> Tensor:
-    """Probabilities of background and objects, summing to one along `dim`.
+    """Probabilities of background and objects, summing to one along `dim`, at least float32.
 
-    probabilities: N objects along `dim`, each in [0, 1] -> N + 1 classes along `dim`, background first, float32.
+    probabilities: N objects along `dim`, each in [0, 1] -> N + 1 classes along `dim`, background first.
     """
     return aggregate_logits(probabilities, dim).softmax(dim=dim)

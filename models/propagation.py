@@ -13,10 +13,9 @@ from torch.nn import functional as F
 
 from .blocks import KeyValueHead, ResidualBlock, SkipBranch, UpsampleBlock
 from .memory import read
+from .normalisation import NormaliseColours
+from .precision import at_least_float32
 from .resnet import ResNetTrunk
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +118,7 @@ class PropagationNetwork(nn.Module):
         self.skip4 = SkipBranch(f4_channels, last)
         self.up4 = UpsampleBlock(last, last)
         self.predict = nn.Conv2d(last, 1, 3, 1, 1)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        self.normalise = NormaliseColours()
         self._initialise()
 
     def _initialise(self) -> None:
@@ -142,6 +140,11 @@ class PropagationNetwork(nn.Module):
         nn.init.orthogonal_(self.query_head.key.weight)
         self._tie_at_start()
 
+    @property
+    def mean(self) -> Tensor:
+        """The mean colour of ImageNet (1, 3, 1, 1), which the encoders see as zero."""
+        return self.normalise.mean
+
     @torch.no_grad()
     def _tie_at_start(self) -> None:
         """Start the memory encoder and its key head as copies of the query's, but for the mask channels.
@@ -160,13 +163,13 @@ class PropagationNetwork(nn.Module):
         rgb (B, 3, H, W) in [0, 1]; mask, other_masks (B, 1, H, W) in [0, 1], other_masks the sum of the other objects'
         masks; H, W multiples of 16 -> key (B, Ck, h, w), value (B, Cv, h, w).
         """
-        stacked = torch.cat([self._normalise(rgb), mask, other_masks], dim=1)
+        stacked = torch.cat([self._encodable(rgb), mask, other_masks], dim=1)
         _, _, f16 = self.memory_encoder(_channels_last(stacked))
         return self.memory_head(f16)
 
     def encode_query(self, rgb: Tensor) -> QueryFeatures:
         """Encode frames to be segmented: rgb (B, 3, H, W) in [0, 1], H, W multiples of 16."""
-        f4, f8, f16 = self.query_encoder(_channels_last(self._normalise(rgb)))
+        f4, f8, f16 = self.query_encoder(_channels_last(self._encodable(rgb)))
         key, value = self.query_head(f16)
         return QueryFeatures(key=key, value=value, f8=self.skip8(f8), f4=self.skip4(f4))
 
@@ -178,15 +181,15 @@ class PropagationNetwork(nn.Module):
         x = self.compress(_channels_last(torch.cat([readout, query.value], dim=1)))
         x = self.up4(self.up8(x, query.f8), query.f4)
         logits = self.predict(F.relu(x))
-        return F.interpolate(logits.float(), scale_factor=4, mode="bilinear", align_corners=False)
+        return F.interpolate(at_least_float32(logits), scale_factor=4, mode="bilinear", align_corners=False)
 
-    def _normalise(self, rgb: Tensor) -> Tensor:
+    def _encodable(self, rgb: Tensor) -> Tensor:
         height, width = rgb.shape[-2:]
         if height % 16 or width % 16:
             raise ValueError(
                 f"the network takes frames whose sides are multiples of 16, not {width}x{height}; pad them"
             )
-        return (rgb - self.mean) / self.std
+        return self.normalise(rgb)
 
 
 def _channels_last(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""ResNet trunks up to stride 16, with torchvision's parameter names, so that ImageNet weights load.
+"""ResNet trunks that end at stride 16, with torchvision's parameter names, so that ImageNet weights load.
 
 B batch, C channels, H W pixels. torchvision itself cannot be imported beside a CPU-only torch, hence our own.
 """
@@ -14,11 +14,11 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, in_channels: int, width: int, stride: int, conv_bias: bool) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int, conv_bias: bool, dilation: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, 1, bias=conv_bias)
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, dilation, dilation, bias=conv_bias)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=conv_bias)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, dilation, dilation, bias=conv_bias)
         self.bn2 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, width * self.expansion, stride, conv_bias)
@@ -34,11 +34,11 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, in_channels: int, width: int, stride: int, conv_bias: bool) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int, conv_bias: bool, dilation: int = 1) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, width, 1, bias=conv_bias)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=conv_bias)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, dilation, dilation, bias=conv_bias)
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, width * self.expansion, 1, bias=conv_bias)
         self.bn3 = nn.BatchNorm2d(width * self.expansion)
@@ -62,10 +62,10 @@ BLOCKS: dict[str, type[BasicBlock] | type[Bottleneck]] = {"basic": BasicBlock, "
 
 
 class ResNetTrunk(nn.Module):
-    """Stem and stages 1-3 of a ResNet.
+    """Stem and stages 1-3 of a ResNet, or 1-4, the fourth dilated instead of strided (output stride 16 of DeepLab).
 
-    `conv_bias` gives every convolution a bias (the memory encoder of the published network has them, `mod_resnet`).
-    `channels` holds the channel counts of the features at strides 4, 8 and 16.
+    `depths` holds the blocks of each stage. `conv_bias` gives every convolution a bias (the memory encoder of the
+    published network has them, `mod_resnet`). `channels` holds the channel counts of the features of every stage.
     """
 
     def __init__(
@@ -78,6 +78,8 @@ class ResNetTrunk(nn.Module):
         conv_bias: bool = False,
     ) -> None:
         super().__init__()
+        if len(depths) not in (3, 4):
+            raise ValueError(f"depths of {len(depths)} stages; give the blocks of three stages or of four")
         kind = BLOCKS[block]
         self.conv1 = nn.Conv2d(in_channels, base_width, 7, 2, 3, bias=conv_bias)
         self.bn1 = nn.BatchNorm2d(base_width)
@@ -88,15 +90,19 @@ class ResNetTrunk(nn.Module):
             width = base_width * 2**index
             blocks = []
             for position in range(depth):
-                stride = 2 if index > 0 and position == 0 else 1
-                blocks.append(kind(channels, width, stride, conv_bias))
+                # Stage 4 keeps stride 16: the stride left out of its first block becomes a dilation of those after it.
+                stride = 2 if index in (1, 2) and position == 0 else 1
+                dilation = 2 if index == 3 and position > 0 else 1
+                blocks.append(kind(channels, width, stride, conv_bias, dilation))
                 channels = width * kind.expansion
             self.add_module(f"layer{index + 1}", nn.Sequential(*blocks))
         self.channels = tuple(base_width * 2**index * kind.expansion for index in range(len(depths)))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode (B, C, H, W) into features of strides 4, 8 and 16; H and W are multiples of 16."""
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Encode (B, C, H, W) into the features of every stage: strides 4, 8, 16, and 16 again with a fourth stage."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        f4 = self.layer1(x)
-        f8 = self.layer2(f4)
-        return f4, f8, self.layer3(f8)
+        features = []
+        for index in range(len(self.channels)):
+            x = getattr(self, f"layer{index + 1}")(x)
+            features.append(x)
+        return tuple(features)

@@ -1,77 +1,132 @@
-"""Loads torchvision-format ResNet weights into the trunks of our networks; every key is accounted for."""
+"""Loads ImageNet weights in torchvision's format into the trunks of our networks; every key is accounted for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .propagation import PropagationNetwork
+from .input_channels import convert_input_channels
 from .resnet import ResNetTrunk
 
-# Of a whole ImageNet classifier, the trunk ends before these.
+# Of a whole ImageNet classifier, a trunk of three stages ends before these, one of four before the last.
 UNUSED_PREFIXES = ("layer4.", "fc.")
+FIRST_CONVOLUTION = "conv1.weight"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedWeights:
-    """What a load did: parameters set, weights of the file left aside, parameters that kept their initialisation."""
+    """What a load did: parameters set, weights of the file left aside, parameters without a counterpart in the file.
+
+    converted: in words, where input channels were added or dropped.
+    """
 
     loaded: tuple[str, ...]
     unused: tuple[str, ...]
     initialised: tuple[str, ...]
+    converted: tuple[str, ...] = ()
 
 
 def is_torchvision_resnet(state: Mapping[str, object]) -> bool:
     """Whether a mapping looks like a torchvision ResNet state dict."""
-    return "conv1.weight" in state and "layer1.0.conv1.weight" in state
+    return FIRST_CONVOLUTION in state and "layer1.0.conv1.weight" in state
 
 
-def load_trunk_weights(trunk: ResNetTrunk, state: Mapping[str, Tensor]) -> LoadedWeights:
+def load_trunk_weights(trunk: ResNetTrunk, state: Mapping[str, Tensor], drop: Collection[str] = ()) -> LoadedWeights:
     """Copy a torchvision ResNet state dict into a trunk.
 
-    Input channels beyond the file's three (masks of the memory encoder) get orthogonal weights, and convolution biases,
-    which torchvision's ResNets lack, become zero; both are listed as initialised. `layer4.*` and `fc.*` are left aside.
-    Raises ValueError naming the keys that are missing, unknown or of another shape; the trunk is then untouched.
+    Input channels are matched by name, see `convert_input_channels`: those that the file lacks (masks, scribbles) get
+    orthogonal weights, listed as converted. Convolution biases, which torchvision's ResNets lack, become zero, listed
+    as initialised. `fc.*`, and `layer4.*` where the trunk has no fourth stage, are left aside.
+    Raises ValueError naming the keys that are missing, unknown or of another shape, or the input channels that would be
+    lost; the trunk is then untouched.
     """
-    own = trunk.state_dict()
-    missing, mismatched, initialised = [], [], []
+    own, convolutions = trunk.state_dict(), _convolutions(trunk)
+    given, problems = dict(state), FitProblems()
+    initialised, converted = [], []
+    if FIRST_CONVOLUTION in given:
+        given[FIRST_CONVOLUTION], said = convert_input_channels(given[FIRST_CONVOLUTION], trunk.conv1.in_channels, drop)
+        converted += [f"{FIRST_CONVOLUTION}: {said}"] if said else []
     new_state: dict[str, Tensor] = {}
     for key, value in own.items():
-        if key in state:
-            given = state[key]
-            if key == "conv1.weight" and given.shape[1] < value.shape[1] and given.shape[0] == value.shape[0]:
-                extra = torch.zeros(value.shape[0], value.shape[1] - given.shape[1], *value.shape[2:])
-                nn.init.orthogonal_(extra)
-                given = torch.cat([given.float(), extra], dim=1)
-                initialised.append(f"conv1.weight[:, {state[key].shape[1]}:]")
-            if given.shape != value.shape:
-                mismatched.append(f"{key}: file {tuple(given.shape)}, network {tuple(value.shape)}")
-            new_state[key] = given
+        if key in given:
+            if given[key].shape != value.shape:
+                problems.note_shape(key, state[key], value)
+            new_state[key] = given[key]
         elif key.endswith("num_batches_tracked"):
             new_state[key] = value
-        elif key.endswith(".bias") and key.removesuffix(".bias") in _convolutions(trunk):
+        elif key.endswith(".bias") and key.removesuffix(".bias") in convolutions:
             new_state[key] = torch.zeros_like(value)
             initialised.append(key)
         else:
-            missing.append(key)
+            problems.missing.append(key)
     unused = [key for key in state if key not in own]
-    unknown = [key for key in unused if not key.startswith(UNUSED_PREFIXES)]
-    if missing or mismatched or unknown:
-        problems = [("missing", missing), ("of another shape", mismatched), ("unknown", unknown)]
-        detail = "; ".join(f"{len(keys)} {what} ({_first(keys)})" for what, keys in problems if keys)
-        raise ValueError(
-            f"these weights do not fit this trunk: {detail}; give the ResNet that the network size is built on"
-        )
+    problems.unknown += [key for key in unused if not key.startswith(UNUSED_PREFIXES)]
+    problems.refuse("this trunk", "give the ResNet that the network size is built on")
     trunk.load_state_dict(new_state)
     return LoadedWeights(
-        loaded=tuple(key for key in own if key in state), unused=tuple(unused), initialised=tuple(initialised)
+        loaded=tuple(key for key in own if key in state),
+        unused=tuple(unused),
+        initialised=tuple(initialised),
+        converted=tuple(converted),
     )
 
 
-def load_imagenet(network: PropagationNetwork, state: Mapping[str, Tensor]) -> dict[str, LoadedWeights]:
-    """Load ImageNet weights into both encoders; ValueError as `load_trunk_weights`, with both left as they were."""
-    return {name: load_trunk_weights(getattr(network, name), state) for name in ("query_encoder", "memory_encoder")}
+def load_imagenet(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, LoadedWeights]:
+    """Load ImageNet weights into every ResNet trunk of a network: both encoders of propagation, the encoder of S2M.
+
+    Raises ValueError as `load_trunk_weights`, with all left as they were, and for a network without a trunk.
+    """
+    trunks = {name: child for name, child in network.named_children() if isinstance(child, ResNetTrunk)}
+    # The trunk that takes just a picture first: what does not fit is then told in the file's own terms.
+    trunks = dict(sorted(trunks.items(), key=lambda item: item[1].conv1.in_channels))
+    if not trunks:
+        raise ValueError(
+            f"{type(network).__name__} has no ResNet that ImageNet weights would fit; start it from scratch or from "
+            "one of its checkpoints"
+        )
+    return {name: load_trunk_weights(trunk, state) for name, trunk in trunks.items()}
+
+
+def fit_input_channels(
+    network: nn.Module, state: Mapping[str, Tensor], drop: Collection[str] = ()
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Make a state dict of a network with other input channels fit this one, and say in words what was converted.
+
+    A propagation network of one object, whose memory encoder takes 4 channels as in the published static stage, gets
+    the fifth. Only the first convolutions of the network's trunks are looked at; nothing is loaded.
+    Raises ValueError naming the weight when channels would be lost that `drop` does not name.
+    """
+    fitted, sentences = dict(state), []
+    for name, child in network.named_children():
+        key = f"{name}.{FIRST_CONVOLUTION}"
+        if isinstance(child, ResNetTrunk) and key in fitted:
+            try:
+                fitted[key], said = convert_input_channels(fitted[key], child.conv1.in_channels, drop)
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from error
+            sentences += [f"{key}: {said}"] if said else []
+    return fitted, tuple(sentences)
+
+
+class FitProblems:
+    """Collects what keeps a file's weights from fitting, so that one error names all of it."""
+
+    def __init__(self) -> None:
+        self.missing: list[str] = []
+        self.mismatched: list[str] = []
+        self.unknown: list[str] = []
+
+    def note_shape(self, key: str, given: Tensor, own: Tensor) -> None:
+        """Note a weight of another shape."""
+        self.mismatched.append(f"{key}: file {tuple(given.shape)}, network {tuple(own.shape)}")
+
+    def refuse(self, target: str, way_out: str) -> None:
+        """Raise ValueError if there were any problems, with the first three of each sort."""
+        sorts = (("missing", self.missing), ("of another shape", self.mismatched), ("unknown", self.unknown))
+        if any(keys for _, keys in sorts):
+            detail = "; ".join(f"{len(keys)} {what} ({_first(keys)})" for what, keys in sorts if keys)
+            raise ValueError(f"these weights do not fit {target}: {detail}; {way_out}")
 
 
 def _convolutions(module: nn.Module) -> set[str]:

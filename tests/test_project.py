@@ -19,7 +19,7 @@ FORBIDDEN = {
     "train": (*BLENDER, "vosforge.render"),
 }
 ONLY_IN = {
-    "ray": ("datagen/farm/farm.py",),
+    "ray": ("datagen/farm/farm.py", "train/launch/ray_train.py"),
     "webdataset": ("datagen/corpus/stream.py",),
     "fsspec": ("datagen/storage/store.py",),
     "s3fs": ("datagen/storage/store.py",),

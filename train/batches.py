@@ -73,5 +73,25 @@ def open_stills(place: Path | str, split: Split) -> Any:
     return StillFolder(place)
 
 
-PARTS: dict[str, Callable[[Source, Split, int, Mapping[str, Any]], SamplePart]] = {"clips": _clips, "stills": _stills}
+def _corrections(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
+    from ..datagen.samples.corrections import CorrectionPart, StillCorrectionSettings
+
+    chosen = StillCorrectionSettings(crop_size=crop_size, **settings)
+    return CorrectionPart(open_stills(source.place, split), weight=source.weight, settings=chosen)
+
+
+def _fusion(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
+    from ..datagen.corpus.reader import Corpus
+    from ..datagen.samples.fusion import FusionPart, FusionSampleSettings
+
+    chosen = FusionSampleSettings(crop_size=crop_size, **settings)
+    return FusionPart(Corpus.open(source.place), weight=source.weight, split=split, settings=chosen)
+
+
+PARTS: dict[str, Callable[[Source, Split, int, Mapping[str, Any]], SamplePart]] = {
+    "clips": _clips,
+    "stills": _stills,
+    "corrections": _corrections,
+    "fusion": _fusion,
+}
 """Kind of data -> its maker."""

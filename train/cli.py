@@ -10,11 +10,13 @@ from typing import Any
 
 import tyro
 
+from .commands.fusion_data import FusionData
 from .commands.list_stages import List
+from .commands.report import Report
 from .commands.run import Run
 from .commands.show import Show
 
-COMMANDS = {"list": List, "show": Show, "run": Run}
+COMMANDS = {"list": List, "show": Show, "run": Run, "fusion-data": FusionData, "report": Report}
 
 
 def main() -> None:

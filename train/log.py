@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..datagen.imaging.images import overlay
 from ..datagen.storage.files import atomic_write
 
 
@@ -46,7 +45,7 @@ class MetricsLog:
     """
 
     def __init__(self, folder: Path, start_step: int) -> None:
-        self.path = folder / "metrics.jsonl"
+        self.folder, self.path = folder, folder / "metrics.jsonl"
         kept = [line for line in read_metrics(self.path) if line["step"] <= start_step]
         atomic_write(self.path, "".join(json.dumps(record) + "\n" for record in kept).encode())
         self._file = self.path.open("a")
@@ -65,7 +64,24 @@ class MetricsLog:
         self._file.flush()
         if self._tensorboard is not None:
             for name, value in metrics.items():
-                self._tensorboard.add_scalar(f"{prefix}/{name}", value, step)
+                # TensorBoard would replace an & by an underscore, with a note for each tag.
+                tag = name.removeprefix(f"{prefix}_").replace("&", "_and_")
+                self._tensorboard.add_scalar(f"{prefix}/{tag}", value, step)
+
+    def write_pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """Write pictures of a validation, uint8 (H, W, 3), as validation/<name>/step-<step>.png and to TensorBoard."""
+        for name, picture in pictures.items():
+            write_picture(self.folder / "validation" / name / picture_name(step), picture)
+            self._show(f"validation/{name}", picture, step)
+
+    def write_training_picture(self, step: int, picture: np.ndarray) -> None:
+        """Write a picture of the step's own batch, uint8 (H, W, 3), as pictures/step-<step>.png and to TensorBoard."""
+        write_picture(self.folder / "pictures" / picture_name(step), picture)
+        self._show("train/predictions", picture, step)
+
+    def _show(self, tag: str, picture: np.ndarray, step: int) -> None:
+        if self._tensorboard is not None:
+            self._tensorboard.add_image(tag, picture, step, dataformats="HWC")
 
     def close(self) -> None:
         """Close both outputs."""
@@ -74,27 +90,17 @@ class MetricsLog:
             self._tensorboard.close()
 
 
+def picture_name(step: int) -> str:
+    """File name of a picture taken after `step` finished steps; names sort as the steps do."""
+    return f"step-{step:08d}.png"
+
+
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Records of a metrics.jsonl, in order; a torn last line (killed while writing) is left out, no file gives none."""
     if not path.exists():
         return []
     lines = path.read_text().split("\n")
     return [json.loads(line) for line in lines[:-1] if line]
-
-
-def prediction_picture(rgb: np.ndarray, labels: np.ndarray, predicted: np.ndarray, max_rows: int = 4) -> np.ndarray:
-    """A picture with one row a sample: frame 0 with its masks, then frames 1 and 2, each with truth and prediction.
-
-    rgb float (B, 3, 3, H, W) in [0, 1], labels (B, 3, H, W), predicted (B, 2, H, W) ids -> uint8 (H', W', 3).
-    """
-    rows = []
-    for frames, truth, guess in zip(rgb[:max_rows], labels, predicted, strict=False):
-        images = [np.ascontiguousarray((frame.transpose(1, 2, 0) * 255).round().astype(np.uint8)) for frame in frames]
-        cells = [overlay(images[0], truth[0].astype(np.uint8))]
-        for index in (1, 2):
-            cells += [overlay(images[index], ids.astype(np.uint8)) for ids in (truth[index], guess[index - 1])]
-        rows.append(np.concatenate(cells, axis=1))
-    return np.concatenate(rows, axis=0)
 
 
 def write_picture(path: Path, rgb: np.ndarray) -> Path:

@@ -1,26 +1,28 @@
-"""The one training loop: any stage, any network, batches by step number.
+"""The one training loop: any stage, any network, batches by step number, on one process or on several.
 
 Pure in (checkpoint, batches): N steps equal N/2, resume, N/2, bit for bit on CPU.
 """
 
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..models.propagation import train_batch_norm
-from .checkpoint import checkpoint_content, save_atomically
-from .log import MetricsLog, MetricWindow, prediction_picture, write_picture
+from .checkpoint import save_atomically
+from .clock import RunClock
+from .distributed import ALONE, RankGroup
+from .log import MetricsLog
+from .micro_batches import Batch, BatchDivision
+from .pictures import batch_picture
+from .run_checkpoints import RunCheckpoints, RunMemory
 from .stage import Scheduled, Stage
-
-Batch = Mapping[str, Any]
-STEP_STREAM = 3
+from .update import GlobalUpdate, UpdateResult
+from .validation.validator import Validator, validate
 
 
 class TrainingFailed(RuntimeError):
@@ -33,6 +35,7 @@ class LoopSettings:
 
     num_steps: int
     seed: int
+    division: BatchDivision
     device: torch.device
     autocast: torch.dtype | None
     log_every: int
@@ -71,96 +74,74 @@ def train(
     folder: Path,
     *,
     start_step: int,
-    window: MetricWindow,
+    memory: RunMemory,
     batches: Callable[[int], Iterator[Batch]],
-    validation: Callable[[], Iterable[Batch]] | None,
-    log: MetricsLog,
+    validators: Sequence[Validator],
+    log: MetricsLog | None,
     report: Callable[[LoopReport], None],
     stop: Callable[[], bool],
+    companion: nn.Module | None = None,
+    group: RankGroup = ALONE,
 ) -> int:
     """Run steps start_step .. num_steps - 1 and return the number of finished steps.
 
-    `batches(step)` yields one batch a step from `step` on; `stop()` true ends the run early after a checkpoint. Writes
+    `batches(step)` yields one batch a step from `step` on, of which a process of the group gets its share; `stop()`
+    true in any process ends the run early after a checkpoint. The first process alone has a log, validates, and writes
     folder/checkpoints, pictures and metrics. Raises TrainingFailed on a loss or gradient that is not finite, with the
-    batch saved.
+    batch saved by the process that saw it.
     """
+    saving = RunCheckpoints(folder, network, optimiser, stage, memory, start_step, writes=group.is_first)
+    update = GlobalUpdate(
+        network,
+        stage,
+        settings.division,
+        seed=settings.seed,
+        device=settings.device,
+        autocast=settings.autocast,
+        companion=companion,
+        group=group,
+    )
     learns_statistics = None
-    started, seen = time.perf_counter(), 0
-    step, saved = start_step, start_step
+    clock = RunClock(settings.division.batch_size, memory.seconds)
+    step = start_step
     stream = batches(start_step)
-    stopping = stop()
+    stopping = group.any(stop())
     while step < settings.num_steps and not stopping:
-        batch = to_device(next(stream), settings.device)
+        with clock.waiting():
+            batch = to_device(next(stream), settings.device)
         scheduled = stage.at(step, settings.num_steps)
         if learns_statistics != stage.trains_batch_norm(step, settings.num_steps):
             learns_statistics = stage.trains_batch_norm(step, settings.num_steps)
             train_batch_norm(network, learns_statistics)
-        for group in optimiser.param_groups:
-            group["lr"] = scheduled.learning_rate
-        rng = step_generator(settings.seed, step)
-        with torch.autocast(settings.device.type, settings.autocast, enabled=settings.autocast is not None):
-            result = stage.step(network, batch, rng, scheduled)
-        optimiser.zero_grad(set_to_none=True)
-        result.loss.backward()
-        norm = nn.utils.clip_grad_norm_(network.parameters(), stage.gradient_clip or math.inf)
-        loss, norm = result.loss.item(), norm.item()
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            _fail(folder, step, batch, scheduled, loss, norm, saved)
+        for parameters in optimiser.param_groups:
+            parameters["lr"] = scheduled.learning_rate
+        result = update(batch, step, scheduled, learns_statistics)
+        if result.failed_ranks:
+            _fail(folder, step, batch, scheduled, result, saving.step, group)
         optimiser.step()
         step += 1
-        seen += len(batch["rgb"])
-        metrics = {
-            "loss": loss,
-            "gradient_norm": norm,
-            **{name: float(value) for name, value in result.metrics.items()},
-        }
-        window.add(metrics)
-        rate = seen / (time.perf_counter() - started)
-        report(LoopReport(step=step, loss=loss, iou=metrics.get("iou", math.nan), samples_per_second=rate))
-        if step % settings.log_every == 0 or step == settings.num_steps:
-            log.write(step, {**window.means(), **_shown(scheduled), "samples_per_second": round(rate, 3)})
-            window.clear()
-        if _due(step, settings.picture_every, settings.num_steps):
-            arrays = (_numpy(batch["rgb"]), _numpy(batch["labels"]), _numpy(result.predicted))
-            write_picture(folder / "pictures" / f"step-{step:08d}.png", prediction_picture(*arrays))
-        if validation is not None and _due(step, settings.validate_every, settings.num_steps):
-            log.write(step, validate(network, stage, settings, validation(), scheduled), prefix="val")
-            train_batch_norm(network, learns_statistics)
+        clock.steps += 1
+        last = step == settings.num_steps
+        if group.is_first:
+            metrics = {"loss": result.loss, "gradient_norm": result.gradient_norm, **result.metrics}
+            memory.window.add(metrics)
+            iou, rate = metrics.get("iou", math.nan), clock.samples_per_second()
+            report(LoopReport(step=step, loss=result.loss, iou=iou, samples_per_second=rate))
+            if step % settings.log_every == 0 or last:
+                log.write(step, {**memory.window.means(), **_shown(scheduled), **clock.metrics()})
+                memory.window.clear()
+            if _due(step, settings.picture_every, last) and result.predicted is not None:
+                log.write_training_picture(step, batch_picture(batch, result.predicted))
+            if validators and _due(step, settings.validate_every, last):
+                with clock.stopped():
+                    _validate(network, validators, step, log, memory, saving)
         # Asked once a step: a signal after this line ends the run after the next step's checkpoint.
-        stopping = stop()
-        keep = _due(step, settings.keep_every, settings.num_steps)
-        if stopping or keep or _due(step, settings.checkpoint_every, settings.num_steps):
-            content = checkpoint_content(
-                network, stage=stage.name, step=step, optimiser=optimiser, window=window.state()
-            )
-            save_atomically(folder / "checkpoints" / "last.pt", content)
-            if keep:
-                save_atomically(folder / "checkpoints" / f"step-{step:08d}.pt", content)
-            saved = step
+        stopping = group.any(stop())
+        keep = _due(step, settings.keep_every, last)
+        memory.seconds = clock.seconds()
+        if stopping or keep or _due(step, settings.checkpoint_every, last):
+            saving.save(step, keep)
     return step
-
-
-def validate(
-    network: nn.Module, stage: Stage, settings: LoopSettings, batches: Iterable[Batch], scheduled: Scheduled
-) -> dict[str, float]:
-    """Mean loss (over all pixels) and IoU on held-out batches, with the network in evaluation mode."""
-    network.eval()
-    window = MetricWindow()
-    whole = Scheduled(learning_rate=scheduled.learning_rate, kept_fraction=1.0, max_jump=scheduled.max_jump)
-    with torch.no_grad():
-        for index, held_out in enumerate(batches):
-            rng = step_generator(0, index)
-            with torch.autocast(settings.device.type, settings.autocast, enabled=settings.autocast is not None):
-                result = stage.step(network, to_device(held_out, settings.device), rng, whole)
-            window.add({"val_loss": result.loss.item(), **{f"val_{k}": float(v) for k, v in result.metrics.items()}})
-    return window.means()
-
-
-def step_generator(seed: int, step: int) -> np.random.Generator:
-    """The step's own generator; torch's global one is seeded with it, so that a resume needs neither's state."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STEP_STREAM, step)))
-    torch.manual_seed(int(rng.integers(2**63)))
-    return rng
 
 
 def to_device(batch: Batch, device: torch.device) -> dict[str, Any]:
@@ -171,22 +152,43 @@ def to_device(batch: Batch, device: torch.device) -> dict[str, Any]:
     }
 
 
-def _due(step: int, every: int, num_steps: int) -> bool:
-    return every > 0 and (step % every == 0 or step == num_steps)
+def _validate(
+    network: nn.Module,
+    validators: Sequence[Validator],
+    step: int,
+    log: MetricsLog,
+    memory: RunMemory,
+    checkpoints: RunCheckpoints,
+) -> None:
+    found = validate(network, validators, step)
+    log.write(step, found.metrics, prefix="val")
+    log.write_pictures(step, found.pictures)
+    if memory.is_better(found.score):
+        checkpoints.save_best(step, found.score)
+
+
+def _due(step: int, every: int, last: bool) -> bool:
+    return every > 0 and (step % every == 0 or last)
 
 
 def _shown(scheduled: Scheduled) -> dict[str, float]:
     return {name: float(value) for name, value in vars(scheduled).items()}
 
 
-def _numpy(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().float().cpu().numpy()
-
-
-def _fail(folder: Path, step: int, batch: Batch, scheduled: Scheduled, loss: float, norm: float, saved: int) -> None:
-    content = {"step": step, "loss": loss, "gradient_norm": norm, "scheduled": vars(scheduled)}
-    path = save_atomically(folder / f"failed-batch-{step:08d}.pt", {**content, "batch": dict(batch)})
+def _fail(
+    folder: Path, step: int, batch: Batch, scheduled: Scheduled, result: UpdateResult, saved: int, group: RankGroup
+) -> None:
+    first = result.failed_ranks[0]
+    name = f"failed-batch-{step:08d}" + (f"-rank-{first}" if group.num_ranks > 1 else "") + ".pt"
+    where = ""
+    if group.num_ranks > 1:
+        where = f" in process {' and '.join(map(str, result.failed_ranks))} of {group.num_ranks}"
+    if group.rank in result.failed_ranks:
+        content = {"step": step, "loss": result.loss, "gradient_norm": result.gradient_norm}
+        own = folder / f"failed-batch-{step:08d}{'' if group.num_ranks == 1 else f'-rank-{group.rank}'}.pt"
+        save_atomically(own, {**content, "scheduled": vars(scheduled), "batch": dict(batch)})
+    keys = f" ({', '.join(batch.get('key', []))})" if group.rank == first else ""
     raise TrainingFailed(
-        f"step {step}: loss {loss}, gradient norm {norm}: not finite; the batch ({', '.join(batch.get('key', []))}) is "
-        f"in {path}, the last checkpoint is of step {saved}; lower the learning rate or look at the batch"
+        f"step {step}: loss {result.loss}, gradient norm {result.gradient_norm}: not finite{where}; the batch{keys} is "
+        f"in {folder / name}, the last checkpoint is of step {saved}; lower the learning rate or look at the batch"
     )

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..datagen.corpus.records import IGNORE_ID
+from ..models.precision import at_least_float32
 
 
 def bootstrapped_cross_entropy(log_odds: Tensor, labels: Tensor, exists: Tensor, kept: float) -> Tensor:
@@ -12,10 +13,11 @@ def bootstrapped_cross_entropy(log_odds: Tensor, labels: Tensor, exists: Tensor,
 
     log_odds (B, N + 1, H, W), background first; labels int64 (B, H, W) in 0..N, or 255: no loss there; exists (B, N),
     0 for an object that a sample does not have: its class is left out of the softmax, as published; kept in (0, 1] is
-    the fraction of pixels, hardest first and per sample, that count. Scalar, float32. Source: MiVOS, `losses.py`.
+    the fraction of pixels, hardest first and per sample, that count. Scalar, float32 or
+    wider. Source: MiVOS, `losses.py`.
     """
     absent = torch.cat([torch.zeros_like(exists[:, :1]), 1 - exists], dim=1).bool()
-    classes = log_odds.float().masked_fill(absent[:, :, None, None], float("-inf"))
+    classes = at_least_float32(log_odds).masked_fill(absent[:, :, None, None], float("-inf"))
     pixels = F.cross_entropy(classes, labels, ignore_index=IGNORE_ID, reduction="none").flatten(1)
     if kept < 1:
         pixels = pixels.topk(max(1, int(pixels.shape[1] * kept)), dim=1, sorted=False).values

@@ -6,8 +6,12 @@ from typing import Any
 
 from torch import nn
 
+from ..models.fusion import SIZES as FUSION_SIZES
+from ..models.fusion import FusionNetwork
 from ..models.propagation import SIZES as PROPAGATION_SIZES
 from ..models.propagation import PropagationNetwork
+from ..models.s2m import SIZES as S2M_SIZES
+from ..models.s2m import S2MNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,9 @@ class NetworkKind:
 
 
 PROPAGATION = NetworkKind(name="propagation", sizes=PROPAGATION_SIZES, build=PropagationNetwork)
-KINDS: dict[str, NetworkKind] = {kind.name: kind for kind in (PROPAGATION,)}
+S2M = NetworkKind(name="s2m", sizes=S2M_SIZES, build=S2MNetwork)
+FUSION = NetworkKind(name="fusion", sizes=FUSION_SIZES, build=FusionNetwork)
+KINDS: dict[str, NetworkKind] = {kind.name: kind for kind in (PROPAGATION, S2M, FUSION)}
 
 
 def kind_of(network: nn.Module) -> NetworkKind:

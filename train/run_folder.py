@@ -12,9 +12,12 @@ from typing import Any
 import torch
 
 from ..datagen.storage.files import atomic_write_json, is_temporary, read_json, remove_files
+from ..datagen.storage.store import open_store
 from .request import RunRequest, run_identity
 
 CONFIG_SCHEMA = 1
+RAY_FOLDER = ".ray-train"
+"""Where Ray Train keeps its own records while it runs."""
 
 
 class RunMismatch(ValueError):
@@ -42,28 +45,45 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ValueError(f"{out} is being trained by another process; wait for it or use another --out") from error
-        for folder in (out, out / "checkpoints", out / "pictures"):
+        for folder in (out, out / "checkpoints", out / "pictures", *out.glob("validation/*")):
             remove_files(*[entry for entry in folder.glob(".*") if is_temporary(entry)])
         if not config_path.exists():
-            run_settings = {
-                "device": request.device,
-                "precision": request.precision,
-                "num_workers": request.num_workers,
-            }
-            atomic_write_json(
-                config_path,
-                {
-                    "schema": CONFIG_SCHEMA,
-                    "stage": request.stage.name,
-                    "identity": identity,
-                    "data": [{"path": _absolute(place), "weight": weight} for place, weight in request.data],
-                    "init": None if request.init is None else str(request.init.resolve()),
-                    "run": run_settings,
-                    "code_version": code_version(),
-                    "torch_version": torch.__version__,
-                },
-            )
+            atomic_write_json(config_path, _config(request, identity))
         yield
+
+
+def _config(request: RunRequest, identity: dict[str, Any]) -> dict[str, Any]:
+    """All that a reader of the run may ask: the identity, and where, how and with what code it was run."""
+    sources = [{"path": _absolute(place), "weight": weight, **_facts(place)} for place, weight in request.data]
+    return {
+        "schema": CONFIG_SCHEMA,
+        "stage": request.stage.name,
+        "summary": request.stage.summary,
+        "sources": dict(request.stage.sources),
+        "identity": identity,
+        "data": sources,
+        "init": None if request.init is None else str(request.init.resolve()),
+        "companion": None if request.propagation is None else str(request.propagation.resolve()),
+        "validate": [f"{_absolute(place)}={split}" for place, split in request.validate_on],
+        "run": {
+            "device": request.device,
+            "precision": request.precision,
+            "num_workers": request.num_workers,
+            "compile": request.compile,
+        },
+        "command": list(request.command),
+        "code_version": code_version(),
+        "torch_version": torch.__version__,
+    }
+
+
+def _facts(place: Path | str) -> dict[str, Any]:
+    """What a corpus says of itself in its index; all None for a folder of stills."""
+    store = open_store(place)
+    index = {} if store.size("index.json") is None else store.read_json("index.json")
+    frames = [shard.get("frames") for shard in index.get("shards", [])]
+    num_frames = sum(frames) if frames and None not in frames else None
+    return {**{name: index.get(name) for name in ("name", "recipe", "num_clips")}, "num_frames": num_frames}
 
 
 def _absolute(place: Path | str) -> str:
@@ -71,12 +91,17 @@ def _absolute(place: Path | str) -> str:
 
 
 def _is_foreign(entry: Path) -> bool:
-    # A run killed before its config.json was whole leaves its lock and a temporary file.
-    return entry.name != ".lock" and not is_temporary(entry)
+    # A run killed before its config.json was whole leaves its lock and a temporary file, and one on Ray its records.
+    return entry.name not in (".lock", RAY_FOLDER) and not is_temporary(entry)
 
 
 def _check_settings(out: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:
-    differing = [name for name in {**stored, **asked} if stored.get(name) != asked.get(name)]
+    # Settings that a stage has not, or that came after the run, stand as nothing.
+    nothing = ({}, [], None)
+    pairs = {name: (stored.get(name), asked.get(name)) for name in {**stored, **asked}}
+    differing = [
+        name for name, (there, here) in pairs.items() if there != here and not (there in nothing and here in nothing)
+    ]
     if not differing:
         return
     detail = ", ".join(
@@ -91,7 +116,7 @@ def code_version() -> str:
     """Version of the package, with a digest of the sources of networks and training, which need no git checkout."""
     root = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    for path in sorted([*root.glob("models/*.py"), *root.glob("train/**/*.py"), *root.glob("datagen/*.py")]):
+    for path in sorted([*root.glob("models/*.py"), *root.glob("train/**/*.py"), *root.glob("datagen/**/*.py")]):
         digest.update(path.read_bytes())
     try:
         number = version("vosforge")

@@ -47,11 +47,12 @@ class StepFunction(Protocol):
 class Stage:
     """A training stage.
 
-    `data` is a key of `batches.PARTS`, and `sample_settings` are keyword arguments of its samples. `batch_size` is that
-    of all processes together, a multiple of `micro_batch`: the samples over which batch statistics are taken, whatever
-    the number of processes. `train_batch_norm_until` is the fraction of the steps for which batch-norm statistics are
-    learnt: 0 is the published setting (frozen ImageNet statistics), 1 never freezes. `companion` is the kind of a
-    frozen network that the step needs besides. `sources` names the origin of each number, by field name.
+    `data` is a key of `batches.PARTS`; `sample_settings` are keyword arguments of its samples, `step_settings` of its
+    step. `batch_size` is that of all processes together, a multiple of `micro_batch`: the samples over which batch
+    statistics are taken, whatever the number of processes. `train_batch_norm_until` is the fraction of the steps for
+    which batch-norm statistics are learnt: 0 is the published setting (frozen ImageNet statistics), 1 never freezes.
+    `companion` is the kind of a frozen network that the step needs besides. `sources` names the origin of each number,
+    by field name.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Stage:
     curriculum: JumpCurriculum
     train_batch_norm_until: float
     sample_settings: Mapping[str, Any] = field(default_factory=dict)
+    step_settings: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

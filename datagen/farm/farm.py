@@ -1,6 +1,6 @@
 """The task farm: run one function over many tasks on Ray or on local processes, and report what became of each.
 
-Rendering, packing and evaluation use it. This is the only file that imports Ray. A task is a name and plain data; it
+Rendering, packing and evaluation use it. Only this file and Ray Train's import Ray. A task is a name and plain data; it
 should take seconds to minutes and return a small record (paths, counts), with its output committed to files.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from .task import Failure, FarmSettings, Function, NoNodeLeft, Outcome, Task, call_in_worker, call_task, lost_outcome
 
-__all__ = ["Failure", "FarmSettings", "NoNodeLeft", "Outcome", "run_on_every_node", "run_tasks"]
+__all__ = ["Failure", "FarmSettings", "NoNodeLeft", "Outcome", "ray_session", "run_on_every_node", "run_tasks"]
 
 NODE_LOSSES_ALLOWED = 20
 """A task that takes its node down each time must not take down the whole cluster."""
@@ -43,7 +43,7 @@ def run_tasks(
 
         yield from run_local(function, tasks, settings, shared)
         return
-    with _ray_session(settings) as ray:
+    with ray_session(settings) as ray:
         yield from _RayRun(ray, function, settings, shared).outcomes(tasks)
 
 
@@ -57,7 +57,7 @@ def run_on_every_node(
     """
     if settings.executor == "local":
         return [call_task(function, f"{os.uname().nodename}/local", payload)]
-    with _ray_session(settings) as ray:
+    with ray_session(settings) as ray:
         affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         nodes = sorted(_living(ray), key=lambda node: (node["NodeManagerAddress"], node["NodeID"]))
         names = [f"{node['NodeManagerHostname']}/{node['NodeManagerAddress']}" for node in nodes]
@@ -222,8 +222,11 @@ def _fits(demand: Mapping[str, float], resources: Mapping[str, float]) -> bool:
 
 
 @contextlib.contextmanager
-def _ray_session(settings: FarmSettings) -> Iterator[Any]:
-    """Import Ray and connect; shut down what was started here. A session that is already connected is used as it is."""
+def ray_session(settings: FarmSettings) -> Iterator[Any]:
+    """Import Ray and connect; shut down what was started here. A session that is already connected is used as it is.
+
+    ValueError when the cluster cannot be joined, NoNodeLeft when a private Ray does not start.
+    """
     # Ray reads these at import. Its notices are not for the user of a data set generator.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

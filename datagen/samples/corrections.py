@@ -125,27 +125,30 @@ def sample_still_correction(
 
     Where the crop shows another object, that may take part: see `CorrectionSettings`.
     """
-    matrix, object_id, other_id = _draw_crop_with_object(rng, still, settings)
+    matrix, object_id, other_id, has_ignored = _draw_crop_with_object(rng, still, settings)
     change = draw_jitter(rng, settings.jitter)
     greyscale = ColourChange(saturation=float(rng.random() >= settings.greyscale_probability))
     mean = np.array(cv2.mean(still.rgb)[:3])
+    # What the crop does not show is not warped: half of the time went into empty masks.
+    wanted = [value for value, shows in ((object_id, True), (other_id, other_id), (IGNORE_ID, has_ignored)) if shows]
     view = next(
         warp_views(
             still.rgb,
-            [(still.ids == wanted).view(np.uint8) * np.uint8(255) for wanted in (object_id, other_id, IGNORE_ID)],
+            [(still.ids == value).view(np.uint8) * np.uint8(255) for value in wanted],
             [Warp(matrix=matrix)],
             settings.crop_size,
             border=BORDER_RGB,
             recolour=lambda part: change_colour(part, change, greyscale, mean=mean),
-            table_scale=1,
         )
     )
-    shown, other, ignored = (mask >= 128 for mask in view.masks)
+    shown = dict(zip(wanted, (mask >= 128 for mask in view.masks), strict=True))
     # Id 0 stands for no object, and is the background in the still.
-    true_mask = shown if object_id else np.zeros_like(shown)
-    correction = sample_correction(rng, true_mask, other & ~true_mask if other_id else None, settings)
+    true_mask = shown[object_id] if object_id else np.zeros_like(shown[object_id])
+    other = shown[other_id] & ~true_mask if other_id else None
+    correction = sample_correction(rng, true_mask, other, settings)
     labels = true_mask.astype(np.uint8)
-    labels[ignored & ~true_mask] = IGNORE_ID
+    if has_ignored:
+        labels[shown[IGNORE_ID] & ~true_mask] = IGNORE_ID
     return StillCorrection(
         rgb=view.rgb,
         current_mask=correction.current_mask,
@@ -160,22 +163,24 @@ def sample_still_correction(
 
 def _draw_crop_with_object(
     rng: np.random.Generator, still: Still, settings: StillCorrectionSettings
-) -> tuple[np.ndarray, int, int]:
-    """Return the matrix from still to crop, the object to segment, and another one; id 0 where there is none."""
+) -> tuple[np.ndarray, int, int, bool]:
+    """Return the matrix from still to crop, the object to segment, another (id 0: none), and if pixels are ignored."""
     pixels = (settings.crop_size / _PUBLISHED_CROP) ** 2
     for _ in range(1 + settings.max_redraws):
         matrix = _draw_matrix(rng, still, settings)
         areas = np.bincount(warp_ids(still.ids, matrix, settings.crop_size).ravel(), minlength=256)
+        has_ignored = bool(areas[IGNORE_ID])
         areas[[0, IGNORE_ID]] = 0
         usable = np.flatnonzero(areas >= max(1, settings.min_object_area * pixels))
         if len(usable):
             break
     else:
-        usable = np.array([areas.argmax()]) if areas.any() else np.array([0])
+        # Without any object the largest area is that of id 0.
+        usable = np.array([areas.argmax()])
     object_id = int(rng.choice(usable))
     areas[object_id] = 0
     others = np.flatnonzero(areas >= max(1, settings.min_other_area * pixels))
-    return matrix, object_id, int(rng.choice(others)) if len(others) else 0
+    return matrix, object_id, int(rng.choice(others)) if len(others) else 0, has_ignored
 
 
 def _draw_matrix(rng: np.random.Generator, still: Still, settings: StillCorrectionSettings) -> np.ndarray:

@@ -43,3 +43,11 @@ def test_dimension_of_the_objects_is_chosen():
 
 def test_saturated_bfloat16_probabilities_stay_finite():
     assert torch.isfinite(aggregate_logits(torch.tensor([[1.0, 0.0]], dtype=torch.bfloat16))).all()
+
+
+def test_doubles_are_not_rounded():
+    p = torch.tensor([[0.3], [0.6]], dtype=torch.float64)
+    result = soft_aggregate(p)
+    odds = torch.tensor([0.28 / 0.72, 0.3 / 0.7, 0.6 / 0.4], dtype=torch.float64)
+    assert result.dtype == torch.float64
+    assert torch.allclose(result[:, 0], odds / odds.sum(), atol=1e-14, rtol=0)

@@ -103,6 +103,22 @@ def test_untrained_network_is_undecided_not_saturated(tiny):
     assert logits.abs().max() < 3
 
 
+def test_doubles_stay_doubles_through_the_whole_network(tiny):
+    rgb, mask = torch.rand(1, 3, 32, 32, dtype=torch.float64), torch.rand(1, 1, 32, 32, dtype=torch.float64)
+    single = segment_once(tiny.eval(), rgb.float(), mask.float(), 1 - mask.float())
+    double = segment_once(tiny.double(), rgb, mask, 1 - mask)
+    assert double.dtype == torch.float64 and torch.allclose(double.float(), single, atol=1e-4)
+
+
+def test_names_of_parameters_are_those_of_the_checkpoints(tiny):
+    trunk = {"conv1", "bn1", "layer1", "layer2", "layer3"}
+    expected = {f"{encoder}.{part}" for encoder in ("memory_encoder", "query_encoder") for part in trunk}
+    expected |= {f"{head}.{part}" for head in ("memory_head", "query_head") for part in ("key", "value")}
+    expected |= {f"compress.{part}" for part in ("conv1", "conv2", "shortcut")} | {"predict.weight", "predict.bias"}
+    expected |= {f"skip{stride}.{part}" for stride in (4, 8) for part in ("conv", "block")} | {"up4.block", "up8.block"}
+    assert {".".join(name.split(".")[:2]) for name in tiny.state_dict()} == expected
+
+
 def test_trunk_parameters_carry_torchvision_names():
     names = {name for name, _ in ResNetTrunk("bottleneck", (3, 4, 6)).named_parameters()}
     expected = {"conv1.weight", "bn1.weight", "bn1.bias"}

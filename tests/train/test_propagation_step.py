@@ -1,5 +1,4 @@
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -15,7 +14,8 @@ def network(tiny_stage):
 
 
 def take_step(stage, network, batch, step=0):
-    return stage.step(network, batch, np.random.default_rng(0), stage.at(step, stage.num_steps))
+    scheduled = stage.at(step, stage.num_steps)
+    return stage.step(network, batch, np.random.default_rng(0), scheduled, **stage.step_settings)
 
 
 def test_every_parameter_gets_a_gradient(tiny_stage, network, squares):
@@ -85,7 +85,7 @@ def test_step_is_a_pure_function(tiny_stage, network, squares):
 
 
 def test_objects_beyond_the_most_are_background(tiny_stage, network, squares):
-    one = replace(tiny_stage, step=partial(tiny_stage.step, max_objects=1))
+    one = replace(tiny_stage, step_settings={"max_objects": 1})
     batch = squares(0)
     batch["labels"][0, 1, :2] = 255
     alone = {**batch, "labels": batch["labels"].where(batch["labels"] != 2, 0), "selector": batch["selector"].clone()}

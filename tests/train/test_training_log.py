@@ -1,5 +1,7 @@
+import cv2
 import numpy as np
-from vosforge.train.log import MetricsLog, MetricWindow, prediction_picture, read_metrics
+import pytest
+from vosforge.train.log import MetricsLog, MetricWindow, read_metrics
 
 
 def test_reopened_log_drops_later_steps_and_a_torn_line(tmp_path):
@@ -20,8 +22,10 @@ def test_run_without_tensorboard_says_so_and_logs_on(tmp_path, monkeypatch):
     log = MetricsLog(tmp_path, 0)
     assert "tensorboard is not installed" in log.note
     log.write(1, {"loss": 2.0})
+    log.write_pictures(1, {"clips": np.zeros((4, 4, 3), np.uint8)})
     log.close()
     assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 1, "loss": 2.0}]
+    assert (tmp_path / "validation" / "clips" / "step-00000001.png").exists()
 
 
 def test_window_survives_a_checkpoint():
@@ -32,11 +36,23 @@ def test_window_survives_a_checkpoint():
     assert restored.means() == {"loss": 2.0}
 
 
-def test_picture_shows_truth_and_prediction_side_by_side():
-    rgb = np.full((2, 3, 3, 16, 24), 0.5, np.float32)
-    labels, predicted = np.zeros((2, 3, 16, 24)), np.zeros((2, 2, 16, 24))
-    predicted[1, 1, 4:12, 4:12] = 1
-    picture = prediction_picture(rgb, labels, predicted)
-    assert picture.shape == (32, 120, 3) and picture.dtype == np.uint8
-    changed = np.abs(picture.astype(int) - 128).max(axis=2) > 1
-    assert changed[16:, 96:].any() and not changed[:16].any() and not changed[:, :96].any()
+def test_pictures_lie_in_the_run_folder_and_in_tensorboard(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    picture = np.zeros((8, 12, 3), np.uint8)
+    picture[:, 6:] = (250, 120, 10)
+    log = MetricsLog(tmp_path, 0)
+    log.write(5, {"clips/J&F": 0.5, "val_loss": 2.0}, prefix="val")
+    log.write_pictures(5, {"clips": picture})
+    log.write_training_picture(5, picture)
+    log.close()
+    for path in ("validation/clips/step-00000005.png", "pictures/step-00000005.png"):
+        assert np.array_equal(cv2.imread(str(tmp_path / path))[..., ::-1], picture)
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert set(events.Tags()["images"]) == {"validation/clips", "train/predictions"}
+    (shown,) = events.Images("validation/clips")
+    assert shown.step == 5 and (shown.width, shown.height) == (12, 8)
+    assert np.array_equal(
+        cv2.imdecode(np.frombuffer(shown.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)[..., ::-1], picture
+    )
+    assert events.Scalars("val/clips/J_and_F")[0].value == 0.5
+    assert events.Scalars("val/loss")[0].value == 2.0

@@ -15,9 +15,9 @@ def run(command: List) -> int:
 
     from ..stages.table import STAGES
 
-    table = Table("stage", "network", "steps", "starts from", "what")
+    table = Table("stage", "size", "data", "steps", "starts from")
+    table.columns[0].no_wrap = table.columns[3].no_wrap = True
     for stage in STAGES.values():
-        network = f"{stage.network.name}, {stage.size}"
-        table.add_row(stage.name, network, f"{stage.num_steps:,}", stage.start_from, stage.summary)
+        table.add_row(stage.name, stage.size, stage.data, f"{stage.num_steps:,}", stage.start_from)
     Console().print(table)
     return 0

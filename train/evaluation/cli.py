@@ -11,6 +11,9 @@ from typing import Literal
 import tyro
 from tyro.conf import UseAppendAction
 
+from .fusion_command import Fusion
+from .rounds_command import Rounds
+
 WIDTH_WITHOUT_TERMINAL = 120
 
 
@@ -117,7 +120,10 @@ def main(arguments: list[str] | None = None) -> int:
     # Read when torch is imported: spinning OpenMP threads are very slow on a machine with other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     command = tyro.extras.subcommand_cli_from_dict(
-        {"davis": Davis, "masks": Masks}, prog="vosforge-eval", description=__doc__.split(". ")[0], args=arguments
+        {"davis": Davis, "masks": Masks, "rounds": Rounds, "fusion": Fusion},
+        prog="vosforge-eval",
+        description=__doc__.split(". ")[0],
+        args=arguments,
     )
     from .errors import EvaluationError
 

@@ -1,1 +1,1 @@
-"""Training data of the fusion module: masks propagated from reference frames, as shards."""
+"""Training data of fusion: a propagation network is run over clips from reference frames, its soft masks are stored."""

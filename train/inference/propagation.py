@@ -1,16 +1,16 @@
 """Propagates a first mask through a video (MiVOS, CVPR 2021, Sec. 3.2, after STM). N objects, H W pixels."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ...datagen.corpus.records import IGNORE_ID
 from ...models.aggregate import soft_aggregate
 from ...models.propagation import PropagationNetwork
+from .geometry import FrameGeometry
 from .memory_bank import MemoryBank
 
 
@@ -51,36 +51,71 @@ def propagate(
     asked for. Raises ValueError on a frame of another size.
     The network is left in evaluation mode on `settings.device`.
     """
+    ids = ids_of(first_ids)
+    lookup = np.array([0, *ids], np.uint8)
+    for index, soft in enumerate(propagate_soft(network, frames, first_ids, settings, ids=ids)):
+        yield first_ids.copy() if index == 0 else lookup[soft.argmax(dim=0).cpu().numpy()]
+
+
+def ids_of(ids: np.ndarray) -> list[int]:
+    """Return the ids of the objects in a mask, ascending: neither background nor ignored pixels."""
+    return [int(value) for value in np.unique(ids) if value not in (0, IGNORE_ID)]
+
+
+def propagate_soft(
+    network: PropagationNetwork,
+    frames: Iterable[np.ndarray],
+    first_ids: np.ndarray,
+    settings: PropagationSettings,
+    *,
+    ids: Sequence[int],
+    certain: Sequence[tuple[np.ndarray, np.ndarray]] = (),
+) -> Iterator[Tensor]:
+    """Yield the aggregated probabilities of background and objects per frame, those of the first frame 0 and 1.
+
+    As `propagate`, but float32 (N + 1, H, W) on the device, background first, then the objects `ids` in their order;
+    other ids of first_ids are background. certain: further frames with their true ids that are in memory from the start
+    and stay there (MiVOS: all frames that were interacted with).
+    """
     device = torch.device(settings.device)
     network = network.to(device).eval()
-    ids = [int(value) for value in np.unique(first_ids) if value not in (0, IGNORE_ID)]
-    lookup = torch.tensor([0, *ids], dtype=torch.uint8)
     bank = MemoryBank(settings.max_memory_frames)
-    geometry: _Geometry | None = None
+    geometry = FrameGeometry.of(*first_ids.shape, settings.short_side)
     pending: tuple[Tensor, Tensor, bool] | None = None
-    for index, frame in enumerate(frames):
+
+    def enter(name: str, frame: np.ndarray) -> Tensor:
         if frame.shape != (*first_ids.shape, 3) or frame.dtype != np.uint8:
-            raise ValueError(f"frame {index} is {frame.dtype} {frame.shape}, expected uint8 {(*first_ids.shape, 3)}")
-        if not ids:
-            yield first_ids.copy() if index == 0 else np.zeros_like(first_ids)
-            continue
+            raise ValueError(f"{name} is {frame.dtype} {frame.shape}, expected uint8 {(*first_ids.shape, 3)}")
+        rgb = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None].float() / 255
+        # Padding is zero after normalisation, as published: the mean colour before it.
+        return geometry.enter(rgb - network.mean) + network.mean
+
+    for index, frame in enumerate(frames):
         with torch.inference_mode():
-            geometry = geometry or _Geometry.of(*first_ids.shape, settings.short_side)
-            rgb = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None].float() / 255
-            # Padding is zero after normalisation, as published: the mean colour before it.
-            rgb = geometry.enter(rgb - network.mean) + network.mean
+            rgb = enter(f"frame {index}", frame)
             if index == 0:
-                masks = torch.stack([torch.from_numpy(first_ids == value) for value in ids])[:, None].float()
-                masks, result = geometry.enter(masks.to(device)), first_ids.copy()
+                for other, other_ids in certain if ids else ():
+                    masks = geometry.enter(_masks(other_ids, ids).to(device))
+                    _memorize(network, bank, enter("a certain frame", other), masks, True, settings.objects_per_pass)
+                masks = _masks(first_ids, ids).to(device)
+                result = torch.cat([1 - masks.sum(dim=0), masks[:, 0]])
+                masks = geometry.enter(masks)
+            elif not ids:
+                result = torch.ones(1, *first_ids.shape, device=device)
             else:
                 # Memorised only now: the last frame of a video never is.
                 _memorize(network, bank, *pending, settings.objects_per_pass)
                 masks = _segment(network, bank, rgb, settings)
-                classes = soft_aggregate(geometry.leave(masks))[:, 0].argmax(dim=0)
-                result = lookup[classes.cpu()].numpy()
+                result = soft_aggregate(geometry.leave(masks))[:, 0]
                 masks = soft_aggregate(masks)[1:]
             pending = (rgb, masks, index % settings.memory_every == 0)
         yield result
+
+
+def _masks(ids: np.ndarray, chosen: Sequence[int]) -> Tensor:
+    """The masks of the objects `chosen`, float32 (N, 1, H, W)."""
+    masks = [torch.from_numpy(ids == value) for value in chosen]
+    return torch.stack(masks)[:, None].float() if masks else torch.zeros(0, 1, *ids.shape)
 
 
 def _memorize(
@@ -104,32 +139,3 @@ def _segment(network: PropagationNetwork, bank: MemoryBank, rgb: Tensor, setting
         for key, value in zip(keys.split(group), values.split(group), strict=True)
     ]
     return torch.cat(logits).sigmoid()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Geometry:
-    """From the video's pixels to the network's input and back."""
-
-    size: tuple[int, int]
-    inner: tuple[int, int]
-    padding: tuple[int, int, int, int]
-
-    @classmethod
-    def of(cls, height: int, width: int, short_side: int | None) -> "_Geometry":
-        scale = 1.0 if short_side is None else short_side / min(height, width)
-        inner = (max(1, round(height * scale)), max(1, round(width * scale)))
-        rows, columns = (-inner[0] % 16, -inner[1] % 16)
-        padding = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
-        return cls(size=(height, width), inner=inner, padding=padding)
-
-    def enter(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) of the video -> the network's size, padded symmetrically with zeros to multiples of 16."""
-        if self.inner != self.size:
-            x = F.interpolate(x, self.inner, mode="bilinear", align_corners=False, antialias=True)
-        return F.pad(x, self.padding)
-
-    def leave(self, x: Tensor) -> Tensor:
-        """The inverse of `enter`."""
-        left, _, top, _ = self.padding
-        x = x[..., top : top + self.inner[0], left : left + self.inner[1]]
-        return x if self.inner == self.size else F.interpolate(x, self.size, mode="bilinear", align_corners=False)

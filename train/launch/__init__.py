@@ -1,1 +1,1 @@
-"""Runs on several processes: torchrun, Ray Train."""
+"""How several processes of a training are started: torchrun, or Ray Train."""

@@ -1,1 +1,1 @@
-"""A finished or running stage as one HTML page."""
+"""A run as one HTML page: its settings and where they come from, curves, checkpoints and predictions."""

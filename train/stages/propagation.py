@@ -5,7 +5,6 @@ B batch, T frames (3), N objects (2), H W pixels.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,7 +100,7 @@ PROPAGATION_STATIC = Stage(
     network=PROPAGATION,
     size="full",
     data="stills",
-    step=partial(propagation_step, max_objects=1),
+    step=propagation_step,
     num_steps=300_000,
     batch_size=14,
     micro_batch=1,
@@ -111,6 +110,7 @@ PROPAGATION_STATIC = Stage(
     bootstrap=BootstrapSchedule(start=20_000 / 300_000, end=70_000 / 300_000, kept=0.15),
     curriculum=JumpCurriculum(jumps=(1,), switch_at=()),
     train_batch_norm_until=0.0,
+    step_settings={"max_objects": 1},
     sources=_FROZEN
     | {
         "data": "train.py: FSS-1000, DUTS-TR, DUTS-TE and ECSSD once, BIG and HRSOD five times (--data DIR=5)",
@@ -119,7 +119,8 @@ PROPAGATION_STATIC = Stage(
         "learning_rate": "Adam 1e-5, x0.1 at 250,000 of 300,000 steps",
         "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
         "curriculum": "a still has no jumps",
-        "sample_settings": "static_dataset.py: the defaults of SequenceSettings; one object",
+        "sample_settings": "static_dataset.py: the defaults of SequenceSettings",
+        "step_settings": "static_dataset.py: one object",
     },
 )
 
@@ -141,6 +142,7 @@ PROPAGATION_RENDERED = Stage(
     curriculum=JumpCurriculum(jumps=_CURRICULUM, switch_at=(0.1, 0.2, 0.3, 0.4, 0.8)),
     train_batch_norm_until=0.0,
     sample_settings={"area_scale": (0.25, 1.0)},
+    step_settings={"max_objects": 2},
     sources=_FROZEN
     | {
         "data": "train.py: BL30K alone",
@@ -150,6 +152,7 @@ PROPAGATION_RENDERED = Stage(
         "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
         "curriculum": "train.py: 5, then 10, 15, 20, 25, 5 (BL30K switch points)",
         "sample_settings": "vos_dataset.py: area scale for BL30K",
+        "step_settings": "vos_dataset.py: two objects",
     },
 )
 
@@ -171,6 +174,7 @@ PROPAGATION_VIDEO = Stage(
     curriculum=JumpCurriculum(jumps=_CURRICULUM, switch_at=(0.1, 0.2, 0.3, 0.4, 0.9)),
     train_batch_norm_until=0.0,
     sample_settings={"area_scale": (0.36, 1.0), "min_object_area": 0.0, "drop_growing_objects": False},
+    step_settings={"max_objects": 2},
     sources=_FROZEN
     | {
         "data": "train.py: DAVIS 2017 train five times (--data DAVIS=5) and YouTube-VOS train",
@@ -180,6 +184,7 @@ PROPAGATION_VIDEO = Stage(
         "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
         "curriculum": "train.py: 5, then 10, 15, 20, 25, 5; YouTube-VOS counts its annotated frames, every 5th",
         "sample_settings": "vos_dataset.py: area scale for real videos; the rule for objects is BL30K's alone",
+        "step_settings": "vos_dataset.py: two objects",
     },
 )
 

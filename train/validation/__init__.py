@@ -1,1 +1,1 @@
-"""Held-out data, looked at while a stage trains."""
+"""Measures and pictures of a network while it trains: held-out batches, and J and F over whole sequences."""

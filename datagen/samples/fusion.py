@@ -1,0 +1,272 @@
+"""Samples of fusion: two masks of an object in one frame, carried from two interactions (MiVOS, `fusion_dataset.py`).
+
+S side of the crop, 2 objects. The masks are those of a corpus that `vosforge-train fusion-data` made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from ..augmentation.affine import BORDER_RGB
+from ..augmentation.colour import JitterRange, change_colour, draw_jitter
+from ..corpus.reader import Corpus
+from ..corpus.records import IGNORE_ID
+from ..corpus.soft_mask_reader import SoftMaskReader
+from ..corpus.soft_masks import Reference
+from .parts import Draw
+
+NUM_OBJECTS = 2
+_PUBLISHED_CROP = 384
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusionSampleSettings:
+    """How a clip becomes a sample; the defaults are MiVOS's.
+
+    crop_size: side of the square crop in pixels, at the scale of the clip; smaller frames are padded, and ignored
+    there. A draw is taken back when fewer than `min_differing_area` pixels of a 384x384 crop (scaled with the crop)
+    differ by more than `differing` between the two masks of the first object, except in the last `lenient_trials` of
+    `max_trials`; after `own_clip_trials` other clips are tried. between: only frames between the two interactions, as
+    fusion meets them at inference; published training takes any.
+    """
+
+    crop_size: int = 384
+    flip_probability: float = 0.5
+    jitter: JitterRange = field(
+        default_factory=lambda: JitterRange(brightness=0.1, contrast=0.03, saturation=0.03, hue=0.01)
+    )
+    min_differing_area: float = 100
+    differing: float = 0.1
+    max_trials: int = 20
+    lenient_trials: int = 5
+    own_clip_trials: int = 5
+    between: bool = False
+
+    def __post_init__(self) -> None:
+        if self.crop_size < 16 or self.crop_size % 16:
+            raise ValueError(f"crop_size is {self.crop_size}, it must be a multiple of 16 (the stride of the networks)")
+        if not 0 <= self.lenient_trials <= self.max_trials or self.max_trials < 1 or self.own_clip_trials < 1:
+            raise ValueError(
+                f"max_trials is {self.max_trials}, lenient_trials {self.lenient_trials} and own_clip_trials "
+                f"{self.own_clip_trials}; the first and the last must be at least 1, the second 0 to max_trials"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusionSample:
+    """A frame to be fused, and the frame of the new interaction, both under one crop.
+
+    rgb, rgb_interaction: uint8 (S, S, 3). labels, labels_interaction: uint8 (S, S) in {0, 1, 2, 255}, the true masks in
+    both, 255 to be ignored. previous, new: uint8 (2, S, S), soft masks in the frame to be fused, 255 stands for 1:
+    those that were there (carried from the previous interaction) and those carried from the new one. previous_there:
+    uint8 (2, S, S), what the previous interaction had made of the frame of the new one. distances: float32 (2,), those
+    of the frame from the previous interaction and from the new one, over the distance of the two.
+    selector: float32 (2,), [1, 1 when there is a second object]. frames: the frame to be fused, the previous
+    interaction, the new one. object_ids: the ids in the clip of labels 1 and 2.
+    """
+
+    BATCHED: ClassVar[tuple[str, ...]] = (
+        "rgb",
+        "rgb_interaction",
+        "labels",
+        "labels_interaction",
+        "previous",
+        "new",
+        "previous_there",
+        "distances",
+        "selector",
+        "key",
+        "frames",
+    )
+
+    rgb: np.ndarray
+    rgb_interaction: np.ndarray
+    labels: np.ndarray
+    labels_interaction: np.ndarray
+    previous: np.ndarray
+    new: np.ndarray
+    previous_there: np.ndarray
+    distances: np.ndarray
+    selector: np.ndarray
+    key: str
+    frames: tuple[int, int, int]
+    object_ids: tuple[int, ...]
+
+
+class FusionDraw(NamedTuple):
+    """What was drawn from a clip: the frame to be fused, the previous and the new interaction, one or two objects."""
+
+    target: int
+    previous: int
+    new: int
+    object_ids: tuple[int, ...]
+
+
+class FusionPart:
+    """Clips with soft masks as a part of a mixture; items are the clips of the split.
+
+    ValueError when the corpus has no soft masks or no clip in the split; when sampling, for a corpus whose clips have
+    no two references that know one object in one frame.
+    """
+
+    num_frames = 1
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        *,
+        settings: FusionSampleSettings,
+        weight: float = 1.0,
+        split: Literal["train", "val", "all"] = "train",
+    ) -> None:
+        self.corpus, self.settings, self.weight = corpus, settings, weight
+        self.crop_size = settings.crop_size
+        self.masks = SoftMaskReader(corpus)
+        self.keys = [clip.key for clip in corpus.split(split)]
+        if not self.keys:
+            raise ValueError(f'{corpus.root} has no clip in its split "{split}"; make fusion data of such clips')
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> FusionSample:
+        """Draw a sample of a clip, or of another one where its masks agree everywhere; max_jump has no meaning here."""
+        settings, kept = self.settings, None
+        for trial in range(settings.max_trials):
+            other = trial >= settings.own_clip_trials
+            key = self.keys[int(rng.integers(len(self.keys))) if other else item]
+            drawn = draw_fusion(rng, self.masks.references(key), self.corpus.annotated_frames(key), settings.between)
+            if drawn is None:
+                continue
+            crop = _Crop.draw(rng, *self._shape(key), settings)
+            previous, new = (self._masks(key, t, drawn.target, drawn.object_ids, crop) for t in drawn[1:3])
+            kept = key, drawn, crop, previous, new
+            if trial >= settings.max_trials - settings.lenient_trials or _differ(previous[0], new[0], settings):
+                break
+        if kept is None:
+            raise ValueError(
+                f"{self.corpus.root}: {settings.max_trials} draws found no object that two references know in one "
+                "frame; make fusion data with a smaller --separation or a larger --reach"
+            )
+        return self._finish(rng, *kept)
+
+    def fetch(self, item: int) -> Draw:
+        """Return `sample` for one clip: a sample needs few of its bytes."""
+        return lambda rng, max_jump: self.sample(rng, item, max_jump)
+
+    def _shape(self, key: str) -> tuple[int, int]:
+        clip = self.corpus.clip(key)
+        return clip.height, clip.width
+
+    def _masks(self, key: str, reference: int, t: int, object_ids: Sequence[int], crop: "_Crop") -> np.ndarray:
+        masks = np.zeros((NUM_OBJECTS, crop.size, crop.size), np.uint8)
+        for number, object_id in enumerate(object_ids):
+            masks[number] = crop.apply(self.masks.read(key, reference, object_id, t), 0)
+        return masks
+
+    def _finish(
+        self,
+        rng: np.random.Generator,
+        key: str,
+        drawn: FusionDraw,
+        crop: "_Crop",
+        previous: np.ndarray,
+        new: np.ndarray,
+    ) -> FusionSample:
+        change = draw_jitter(rng, self.settings.jitter)
+        pictures, labels = [], []
+        for t in (drawn.target, drawn.new):
+            rgb, ids = self.corpus.read_frame(key, t)
+            pictures.append(change_colour(crop.apply(rgb, BORDER_RGB), change))
+            labels.append(crop.apply(_labels(ids, drawn.object_ids), IGNORE_ID))
+        apart = abs(drawn.new - drawn.previous)
+        distances = [abs(drawn.target - t) / apart for t in (drawn.previous, drawn.new)]
+        return FusionSample(
+            rgb=pictures[0],
+            rgb_interaction=pictures[1],
+            labels=labels[0],
+            labels_interaction=labels[1],
+            previous=previous,
+            new=new,
+            previous_there=self._masks(key, drawn.previous, drawn.new, drawn.object_ids, crop),
+            distances=np.array(distances, np.float32),
+            selector=np.array([1, len(drawn.object_ids) == NUM_OBJECTS], np.float32),
+            key=key,
+            frames=(drawn.target, drawn.previous, drawn.new),
+            object_ids=drawn.object_ids,
+        )
+
+
+def draw_fusion(
+    rng: np.random.Generator, references: Sequence[Reference], annotated: np.ndarray, between: bool = False
+) -> FusionDraw | None:
+    """Draw a reference, an object of it, a frame that it was carried to, then a second reference and object.
+
+    The second reference is another one that lies among the frames of the first, has the object and was carried to the
+    frame; the second object one that both have. The frame is neither of the two: there the mask is known. It must be
+    among `annotated`. None when the first draws leave nothing to choose from.
+    """
+    if len(references) < 2:
+        return None
+    first = references[int(rng.integers(len(references)))]
+    object_id = first.object_ids[int(rng.integers(len(first.object_ids)))]
+    targets = np.intersect1d(first.frames(), annotated)
+    if not len(targets):
+        return None
+    target = int(targets[int(rng.integers(len(targets)))])
+    seconds = [
+        other
+        for other in references
+        if other.frame not in (first.frame, target)
+        and first.first <= other.frame <= first.last
+        and other.first <= target <= other.last
+        and object_id in other.object_ids
+        and (not between or min(first.frame, other.frame) < target < max(first.frame, other.frame))
+    ]
+    if not seconds:
+        return None
+    second = seconds[int(rng.integers(len(seconds)))]
+    others = [i for i in first.object_ids if i != object_id and i in second.object_ids]
+    also = [others[int(rng.integers(len(others)))]] if others else []
+    return FusionDraw(target, first.frame, second.frame, (object_id, *also))
+
+
+class _Crop(NamedTuple):
+    """A square of a frame, mirrored or not; where the frame is smaller it lies in the middle."""
+
+    left: int
+    top: int
+    size: int
+    flip: bool
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, height: int, width: int, settings: FusionSampleSettings) -> "_Crop":
+        size = settings.crop_size
+        left, top = (
+            int(rng.integers(side - size + 1)) if side >= size else -((size - side) // 2) for side in (width, height)
+        )
+        return cls(left, top, size, bool(rng.random() < settings.flip_probability))
+
+    def apply(self, image: np.ndarray, border: int | tuple[int, int, int]) -> np.ndarray:
+        """Return the square of an image (H, W[, 3]), uint8; `border` outside of it."""
+        result = np.empty((self.size, self.size, *image.shape[2:]), np.uint8)
+        result[:] = border
+        inside = image[max(0, self.top) : self.top + self.size, max(0, self.left) : self.left + self.size]
+        top, left = max(0, -self.top), max(0, -self.left)
+        result[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+        return np.ascontiguousarray(result[:, ::-1]) if self.flip else result
+
+
+def _labels(ids: np.ndarray, object_ids: Sequence[int]) -> np.ndarray:
+    lookup = np.zeros(256, np.uint8)
+    for label, object_id in enumerate(object_ids, start=1):
+        lookup[object_id] = label
+    lookup[IGNORE_ID] = IGNORE_ID
+    return lookup[ids]
+
+
+def _differ(previous: np.ndarray, new: np.ndarray, settings: FusionSampleSettings) -> bool:
+    area = np.count_nonzero(np.abs(previous.astype(np.int16) - new) > 255 * settings.differing)
+    return area * (_PUBLISHED_CROP / settings.crop_size) ** 2 >= settings.min_differing_area

@@ -1,0 +1,56 @@
+"""Input channels of the encoders by name, and first convolutions converted from one set of channels to another."""
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor, nn
+
+RGB = ("red", "green", "blue")
+# Every set of channels that an encoder takes, in order; the numbers of channels tell them apart.
+# 3: a picture (query encoder, ImageNet); 4: one object's memory (published static stage); 5: memory beside other
+# objects; 6: scribble-to-mask.
+INPUT_CHANNELS: dict[int, tuple[str, ...]] = {
+    len(names): names
+    for names in (
+        RGB,
+        (*RGB, "mask"),
+        (*RGB, "mask", "other_masks"),
+        (*RGB, "mask", "positive_scribble", "negative_scribble"),
+    )
+}
+
+
+def convert_input_channels(weight: Tensor, num_channels: int, drop: Collection[str] = ()) -> tuple[Tensor, str]:
+    """Make a first convolution's weight (C, n, k, k) fit `num_channels` inputs, channel by channel of the same name.
+
+    New channels get orthogonal weights, as published for masks. A channel that the target lacks is lost only where
+    `drop` names it. Returns the weight and what was done in words, "" where the channels are the same already.
+    Raises ValueError for a number of channels that no encoder takes, and for channels that would be lost unasked.
+    """
+    given = weight.shape[1]
+    for number in (given, num_channels):
+        if number not in INPUT_CHANNELS:
+            known = "; ".join(f"{count}: {', '.join(names)}" for count, names in INPUT_CHANNELS.items())
+            raise ValueError(f"no encoder takes {number} input channels; known are {known}")
+    source, target = INPUT_CHANNELS[given], INPUT_CHANNELS[num_channels]
+    lost = [name for name in source if name not in target]
+    if unasked := [name for name in lost if name not in drop]:
+        raise ValueError(
+            f"weights for {given} input channels ({', '.join(source)}) do not fit {num_channels} "
+            f"({', '.join(target)}): {' and '.join(unasked)} would be lost; give weights for "
+            f"{' or '.join(str(count) for count in _fitting(target))} channels, or name what to drop"
+        )
+    if source == target:
+        return weight, ""
+    added = [name for name in target if name not in source]
+    new = torch.empty(weight.shape[0], len(added), *weight.shape[2:])
+    if added:
+        nn.init.orthogonal_(new)
+    new = new.to(weight.device, weight.dtype)
+    columns = [new[:, added.index(name)] if name in added else weight[:, source.index(name)] for name in target]
+    said = [f"{', '.join(names)} {what}" for names, what in ((added, "new"), (lost, "dropped")) if names]
+    return torch.stack(columns, dim=1), f"{given} to {num_channels} input channels: {'; '.join(said)}"
+
+
+def _fitting(target: tuple[str, ...]) -> list[int]:
+    return [count for count, names in INPUT_CHANNELS.items() if set(names) <= set(target)]

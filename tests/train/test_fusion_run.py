@@ -1,0 +1,77 @@
+"""A run of a fusion stage: beside its propagation network, stopped and resumed, and started from what does not fit."""
+
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+from fusion_world import write_clips, write_soft_masks
+from vosforge.models.propagation import SIZES, PropagationNetwork
+from vosforge.train.checkpoint import checkpoint_content, load_network, read_checkpoint, save_atomically
+from vosforge.train.log import read_metrics
+from vosforge.train.networks import FUSION
+from vosforge.train.request import RunRequest
+from vosforge.train.run import run
+from vosforge.train.stages.fusion import FUSION_RENDERED_MINI
+
+
+def silent(_):
+    return None
+
+
+@pytest.fixture
+def request_for(tmp_path):
+    torch.manual_seed(1)
+    network = PropagationNetwork(SIZES["tiny"])
+    content = checkpoint_content(
+        network, stage="propagation-rendered", step=1, optimiser=torch.optim.SGD(network.parameters(), 1), window={}
+    )
+    propagation = save_atomically(tmp_path / "propagation.pt", content)
+    # Held out is the last of the clips.
+    soft = write_soft_masks(tmp_path / "soft", num_clips=3)
+    stage = replace(FUSION_RENDERED_MINI, size="tiny", num_steps=6, batch_size=2, crop_size=32)
+
+    def make(name="run", **changes):
+        settings = {"log_every": 2, "checkpoint_every": 2, "device": "cpu", "propagation": propagation, **changes}
+        return RunRequest(**{"stage": stage, "data": ((soft, 1.0),), "out": tmp_path / name} | settings)
+
+    return make
+
+
+def stopped_at(step):
+    return lambda report: os.kill(os.getpid(), signal.SIGINT) if report.step == step else None
+
+
+def test_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(request_for):
+    whole = run(request_for("whole"), report=silent, announce=silent)
+    assert run(request_for("halved"), report=stopped_at(3), announce=silent).steps == 3
+    torch.manual_seed(99)
+    resumed = run(request_for("halved"), report=silent, announce=silent)
+    one, two = (read_checkpoint(result.checkpoint) for result in (whole, resumed))
+    assert whole.finished and resumed.finished and one["kind"] == "fusion"
+    assert all(torch.equal(value, two["network"][name]) for name, value in one["network"].items())
+    states = [content["optimiser"]["state"] for content in (one, two)]
+    assert all(torch.equal(states[0][i]["exp_avg_sq"], states[1][i]["exp_avg_sq"]) for i in states[0])
+
+
+def test_pictures_and_validation_on_held_out_clips_are_written(request_for):
+    result = run(request_for(picture_every=3, validate_every=3), report=silent, announce=silent)
+    folder = result.checkpoint.parents[1]
+    assert list((folder / "pictures").rglob("*.png"))
+    records = [record for record in read_metrics(folder / "metrics.jsonl") if any("val" in name for name in record)]
+    assert [record["step"] for record in records] == [3, 6]
+    _, info = load_network(result.checkpoint, kind=FUSION)
+    assert info["stage"] == "fusion-rendered-mini"
+
+
+def test_what_does_not_fit_is_named(request_for, tmp_path):
+    with pytest.raises(ValueError, match=r"needs a trained propagation network.*--propagation CKPT"):
+        request_for(propagation=None)
+    finished = run(request_for("first", num_steps=2), report=silent, announce=silent)
+    with pytest.raises(ValueError, match="holds a fusion network, expected a propagation network"):
+        run(request_for("second", propagation=finished.checkpoint), report=silent, announce=silent)
+    clips = write_clips(tmp_path / "clips")
+    with pytest.raises(ValueError, match=r"holds no soft masks.*fusion-data"):
+        run(request_for("third", data=((clips, 1.0),)), report=silent, announce=silent)
+    assert not (tmp_path / "third").exists()

@@ -1,0 +1,77 @@
+import os
+import signal
+
+import pytest
+from vosforge.train.checkpoint import read_checkpoint
+from vosforge.train.log import read_metrics
+from vosforge.train.request import RunRequest
+from vosforge.train.run import run
+from vosforge.train.validation.validator import Validation
+
+SCORES = {2: 0.3, 4: 0.7, 6: 0.5, 8: 0.7}
+
+
+def silent(_):
+    return None
+
+
+def interrupt_at(step):
+    return lambda report: os.kill(os.getpid(), signal.SIGINT) if report.step == step else None
+
+
+class Scripted:
+    """A validator that gives the score written down for each step."""
+
+    name = "scripted"
+
+    def __call__(self, network, step):
+        return Validation(metrics={"val_score": SCORES[step]}, score=SCORES[step])
+
+
+@pytest.fixture
+def request_for(tiny_stage, tmp_path):
+    def make(name="run", **changes):
+        settings = {"data": (), "log_every": 4, "picture_every": 0, "device": "cpu", "validate_every": 2}
+        return RunRequest(**{"stage": tiny_stage, "out": tmp_path / name, **settings, **changes})
+
+    return make
+
+
+@pytest.fixture
+def batches(squares):
+    def endless(step):
+        while True:
+            yield squares(step)
+            step += 1
+
+    return endless
+
+
+def test_best_checkpoint_is_the_first_one_with_the_highest_score(request_for, batches):
+    run(request_for(), report=silent, announce=silent, batches=batches, validators=[Scripted()])
+    folder = request_for().out / "checkpoints"
+    assert read_checkpoint(folder / "best.pt")["step"] == 4
+    scores = [
+        record["val_score"] for record in read_metrics(request_for().out / "metrics.jsonl") if "val_score" in record
+    ]
+    assert scores == list(SCORES.values())
+
+
+def test_a_resumed_run_knows_the_best_score_of_before(request_for, batches):
+    settings = {"announce": silent, "batches": batches, "validators": [Scripted()]}
+    stopped = run(request_for(), report=interrupt_at(5), **settings)
+    assert not stopped.finished
+    best = request_for().out / "checkpoints" / "best.pt"
+    written = best.stat().st_mtime_ns
+    assert run(request_for(), report=silent, **settings).finished
+    assert best.stat().st_mtime_ns == written and read_checkpoint(best)["step"] == 4
+
+
+def test_a_run_validates_on_its_own_held_out_clips_and_draws_them(request_for, tiny_corpus):
+    request = request_for(data=((tiny_corpus, 1.0),), num_steps=2)
+    run(request, report=silent, announce=silent)
+    (found,) = (record for record in read_metrics(request.out / "metrics.jsonl") if "val_loss" in record)
+    assert {"step", "corpus/J&F", "corpus/J", "corpus/F", "val_iou"} <= set(found)
+    drawn = sorted(str(path.relative_to(request.out)) for path in request.out.glob("validation/*/*"))
+    assert drawn == ["validation/corpus/step-00000002.png", "validation/held-out/step-00000002.png"]
+    assert read_checkpoint(request.out / "checkpoints" / "best.pt")["step"] == 2

@@ -1,0 +1,38 @@
+"""From the pixels of a frame to the input of a network and back. H, W pixels."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F
+
+STRIDE = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameGeometry:
+    """size: the frame's (H, W). inner: the size to which it is scaled. padding: left, right, top, bottom around it."""
+
+    size: tuple[int, int]
+    inner: tuple[int, int]
+    padding: tuple[int, int, int, int]
+
+    @classmethod
+    def of(cls, height: int, width: int, short_side: int | None) -> "FrameGeometry":
+        """The geometry of frames of this size whose shorter side becomes `short_side` pixels, None keeps it."""
+        scale = 1.0 if short_side is None else short_side / min(height, width)
+        inner = (max(1, round(height * scale)), max(1, round(width * scale)))
+        rows, columns = (-inner[0] % STRIDE, -inner[1] % STRIDE)
+        padding = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+        return cls(size=(height, width), inner=inner, padding=padding)
+
+    def enter(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) of the frame -> the network's size, padded symmetrically with zeros to multiples of 16."""
+        if self.inner != self.size:
+            x = F.interpolate(x, self.inner, mode="bilinear", align_corners=False, antialias=True)
+        return F.pad(x, self.padding)
+
+    def leave(self, x: Tensor) -> Tensor:
+        """The inverse of `enter`."""
+        left, _, top, _ = self.padding
+        x = x[..., top : top + self.inner[0], left : left + self.inner[1]]
+        return x if self.inner == self.size else F.interpolate(x, self.size, mode="bilinear", align_corners=False)

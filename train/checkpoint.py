@@ -6,17 +6,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from ..datagen.storage.files import write_whole
-from ..models.weights import is_torchvision_resnet, load_imagenet
+from ..models.published import load_starting_weights
 from .networks import PROPAGATION, NetworkKind, kind_of
 
 SCHEMA = 1
 REQUIRED = ("schema", "stage", "size", "step", "network")
 # What a run needs besides, to go on; weights alone are enough for inference.
 RESUME_REQUIRED = ("optimiser", "window")
+# The published DeepLabV3+ holds its score as a number of numpy, which torch does not read unasked.
+_SCALAR = np.float64(0).__reduce__()[0]
+_NUMPY_FLOAT = [
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    type(np.dtype(np.float64)),
+]
 
 
 def save_atomically(path: Path, content: Mapping[str, Any]) -> Path:
@@ -79,7 +88,9 @@ def load_network(
     content = read_checkpoint(path)
     found = content.get("kind", PROPAGATION.name)
     if found != kind.name:
-        raise ValueError(f"{path} holds a {found} network, expected a {kind.name} network; give a checkpoint of one")
+        raise ValueError(
+            f"{path} holds a network of kind '{found}', expected '{kind.name}'; give a checkpoint of that kind"
+        )
     size_class = type(next(iter(kind.sizes.values())))
     try:
         size = size_class(**{key: _untupled(value) for key, value in content["size"].items()})
@@ -115,17 +126,18 @@ def load_state(network: nn.Module, state: Mapping[str, Any], path: Path) -> None
 
 
 def initialise_from(network: nn.Module, path: Path) -> str:
-    """Start a run from a file: one of our checkpoints of the same size, or torchvision-format ResNet weights.
+    """Start a run from a file: a checkpoint of ours of the same kind and size, or weights in a published format.
 
-    Returns a sentence on what was loaded. Raises ValueError naming the file when neither fits.
+    Returns a sentence on what was loaded. Raises ValueError naming the file when it does not fit.
     """
     content = _load(path)
-    if isinstance(content, dict) and is_torchvision_resnet(content):
+    if isinstance(content, dict):
         try:
-            loaded = load_imagenet(network, content)
+            loaded = load_starting_weights(network, content)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        return f"ImageNet weights from {path} into {' and '.join(loaded)}"
+        if loaded is not None:
+            return f"{loaded}, from {path}"
     given, info = load_network(path, kind=kind_of(network), expected_size=network.size)
     network.load_state_dict(given.state_dict())
     return f"weights of {info['stage']}, step {info['step']}, from {path}"
@@ -135,7 +147,8 @@ def _load(path: Path) -> Any:
     if not path.is_file():
         raise ValueError(f"no checkpoint at {path}; give the path of a .pt file, such as RUN/checkpoints/last.pt")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_NUMPY_FLOAT):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         found = f"{path.stat().st_size} bytes that are truncated or no torch file"

@@ -1,9 +1,12 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from vosforge.models.propagation import SIZES, PropagationNetwork
 from vosforge.models.resnet import ResNetTrunk
+from vosforge.models.s2m import SIZES as S2M_SIZES
+from vosforge.models.s2m import S2MNetwork
 from vosforge.train import checkpoint
 from vosforge.train.checkpoint import (
     checkpoint_content,
@@ -111,3 +114,31 @@ def test_torchvision_weights_start_a_run(tmp_path):
     assert torch.equal(network.query_encoder.conv1.weight, state["conv1.weight"])
     with pytest.raises(ValueError, match=r"resnet18\.pth: these weights do not fit"):
         initialise_from(PropagationNetwork(SIZES["tiny"]), tmp_path / "resnet18.pth")
+
+
+def test_weights_with_a_number_of_numpy_beside_them_are_read(tmp_path):
+    network, other = (S2MNetwork(S2M_SIZES["full"]) for _ in range(2))
+    renamed = {"encoder.": "backbone.", "low_level.": "classifier.project.", "predict.": "classifier.classifier.3."}
+    named = {
+        "aspp.point.": "classifier.aspp.convs.0.",
+        "aspp.atrous.0.": "classifier.aspp.convs.1.",
+        "aspp.atrous.1.": "classifier.aspp.convs.2.",
+        "aspp.atrous.2.": "classifier.aspp.convs.3.",
+        "aspp.pooled.0.": "classifier.aspp.convs.4.1.",
+        "aspp.pooled.1.": "classifier.aspp.convs.4.2.",
+        "aspp.project.": "classifier.aspp.project.",
+        "decoder.": "classifier.classifier.",
+    }
+    state = {}
+    for key, value in other.state_dict().items():
+        ours, theirs = next(pair for pair in (renamed | named).items() if key.startswith(pair[0]))
+        state[theirs + key.removeprefix(ours)] = value
+    state["backbone.conv1.weight"] = state["backbone.conv1.weight"][:, :3].clone()
+    torch.save({"model_state": state, "best_score": np.float64(0.77)}, tmp_path / "voc.pth")
+    assert "DeepLabV3+" in initialise_from(network, tmp_path / "voc.pth")
+    assert torch.equal(network.state_dict()["encoder.layer4.0.conv1.weight"], state["backbone.layer4.0.conv1.weight"])
+
+
+def test_a_checkpoint_of_another_kind_is_refused_by_name(saved):
+    with pytest.raises(ValueError, match="network of kind 'propagation', expected 's2m'"):
+        initialise_from(S2MNetwork(S2M_SIZES["tiny"]), saved)

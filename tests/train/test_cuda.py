@@ -2,14 +2,19 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from vosforge.models.propagation import train_batch_norm
 from vosforge.train.checkpoint import load_network, read_checkpoint
 from vosforge.train.inference.propagation import PropagationSettings, propagate
+from vosforge.train.loop import to_device
+from vosforge.train.micro_batches import BatchDivision
 from vosforge.train.request import RunRequest
 from vosforge.train.run import run
+from vosforge.train.update import GlobalUpdate
 
 DEVICE = "cuda"
 
@@ -47,3 +52,22 @@ def test_bf16_run_stops_resumes_and_propagates_on_cuda(tiny_stage, squares, tmp_
     assert len(masks) == 4 and next(network.parameters()).device.type == DEVICE
     assert all(mask.shape == (45, 70) and mask.dtype == np.uint8 for mask in masks)
     assert all(set(np.unique(mask)) <= {0, 3, 7} for mask in masks)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+def test_update_on_cuda_is_that_of_the_cpu(tiny_stage, squares):
+    stage = replace(tiny_stage, batch_size=4, micro_batch=2)
+    results = []
+    for name in ("cpu", DEVICE):
+        torch.manual_seed(0)
+        device = torch.device(name)
+        network = stage.network.named("tiny").to(device, memory_format=torch.channels_last)
+        train_batch_norm(network, True)
+        update = GlobalUpdate(network, stage, BatchDivision(batch_size=4, micro_batch=2), seed=0, device=device)
+        update(to_device(squares(0, batch_size=4), device), 0, stage.at(0, 8), True)
+        gradients = {key: value.grad.cpu() for key, value in network.named_parameters()}
+        results.append({**gradients, **dict(network.cpu().named_buffers())})
+    largest = max(float(value.abs().max()) for value in results[0].values())
+    for name, value in results[0].items():
+        assert torch.allclose(results[1][name], value, rtol=1e-2, atol=1e-3 * largest), name

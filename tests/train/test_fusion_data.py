@@ -227,10 +227,24 @@ def test_a_checkpoint_that_changes_while_the_job_runs_is_named(places, tmp_path)
     assert len(json.loads((tmp_path / "out" / "index.json").read_text())["missing"]) == 3
 
 
+def test_a_clip_with_changed_bytes_is_missing_by_name_and_the_others_are_made(places, made, tmp_path):
+    clips = shutil.copytree(places["data"], tmp_path / "clips")
+    tar = clips / "shards" / "clips-00000.tar"
+    whole = tar.read_bytes()
+    tar.write_bytes(whole[:700] + bytes([whole[700] ^ 1]) + whole[701:])
+    damaged = {**places, "data": str(clips)}
+    assert run(command(damaged, tmp_path / "out")) == 1
+    [missing] = json.loads((tmp_path / "out" / "index.json").read_text())["missing"]
+    assert missing["key"] == "fusion-000000" and "squares-000000.00000.jpg changed" in missing["reason"]
+    tar.write_bytes(whole)
+    assert run(command(damaged, tmp_path / "out")) == 0
+    assert contents(tmp_path / "out") == contents(made)
+
+
 def test_mistakes_are_named_before_anything_is_written(places, tmp_path):
     fusion = write_checkpoint(tmp_path / "fusion.pt", FUSION.named("tiny"))
     for options, said in (
-        ({"checkpoint": fusion}, "holds a fusion network, expected a propagation network"),
+        ({"checkpoint": fusion}, "of kind 'fusion', expected 'propagation'"),
         ({"checkpoint": tmp_path / "none.pt"}, "no checkpoint at"),
         ({"data": str(tmp_path)}, "is not a corpus"),
         ({"first": 9}, "of 0 clips asked for .* none has objects"),

@@ -71,6 +71,16 @@ def test_the_second_interaction_goes_where_the_first_one_s_masks_are_worst(netwo
     assert propagated[-1] == ([6, 5, 4, 3, 2, 1], [[3, 17]]), "backwards, the first frame in memory"
 
 
+def test_of_frames_that_are_equally_bad_the_farthest_is_chosen(networks, sequence, monkeypatch):
+    def lose(network, frames, first_ids, settings, *, ids, certain=()):
+        for _ in frames:
+            yield torch.cat([torch.ones(1, *first_ids.shape), torch.zeros(len(ids), *first_ids.shape)])
+
+    monkeypatch.setattr(fusion_gain, "propagate_soft", lose)
+    [(scores, _)] = interacted_pairs(networks[0], {}, sequence, SETTINGS)
+    assert scores.second == 6
+
+
 def test_each_method_takes_the_masks_that_it_says(networks, sequence, propagated):
     [(scores, frames)] = interacted_pairs(networks[0], {}, sequence, SETTINGS)
     for frame in frames:
@@ -150,8 +160,8 @@ def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
     assert set(results["pairs"][0]["scores"]["ours"]) <= {str(i) for i in IDS}
     assert (tmp_path / "out" / "fusion.png").stat().st_size > 1000
     for changes, said in (
-        ({"propagation": files["fusion"]}, "holds a fusion network, expected a propagation network"),
-        ({"checkpoint": (str(files["propagation"]),)}, "holds a propagation network, expected a fusion network"),
+        ({"propagation": files["fusion"]}, "of kind 'fusion', expected 'propagation'"),
+        ({"checkpoint": (str(files["propagation"]),)}, "of kind 'propagation', expected 'fusion'"),
         ({"first": (1.5,)}, "give fractions from 0 to 1"),
         ({"sequence": ("other",)}, "has no sequence other"),
     ):

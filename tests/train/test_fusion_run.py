@@ -69,7 +69,7 @@ def test_what_does_not_fit_is_named(request_for, tmp_path):
     with pytest.raises(ValueError, match=r"needs a trained propagation network.*--propagation CKPT"):
         request_for(propagation=None)
     finished = run(request_for("first", num_steps=2), report=silent, announce=silent)
-    with pytest.raises(ValueError, match="holds a fusion network, expected a propagation network"):
+    with pytest.raises(ValueError, match="of kind 'fusion', expected 'propagation'"):
         run(request_for("second", propagation=finished.checkpoint), report=silent, announce=silent)
     clips = write_clips(tmp_path / "clips")
     with pytest.raises(ValueError, match=r"holds no soft masks.*fusion-data"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from vosforge.train.checkpoint import read_checkpoint
 from vosforge.train.launch import ray_train
-from vosforge.train.launch.ray_train import RaySettings, run_on_ray
+from vosforge.train.launch.ray_train import RaySettings, run_on_ray, with_absolute_paths
 from vosforge.train.log import read_metrics
 from vosforge.train.request import RunRequest
 from vosforge.train.run import run
@@ -121,6 +121,15 @@ def test_signal_stops_the_run_after_a_checkpoint_and_the_same_request_goes_on(cl
     assert finished_steps(request_for().out) == stopped.steps
     again = run_on_ray(request_for(), settings, str)
     assert again.finished and again.started_from.startswith(f"step {stopped.steps} of")
+
+
+def test_paths_are_made_whole_for_processes_elsewhere(request_for, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = request_for(init=Path("a.pt"), validate_on=((Path("davis"), "val"), ("s3://bucket/x", "val")))
+    whole = with_absolute_paths(replace(given, out=Path("run"), data=((Path("c"), 2.0), ("s3://bucket/c", 1.0))))
+    assert whole.out == tmp_path / "run" and whole.init == tmp_path / "a.pt" and whole.propagation is None
+    assert whole.data == ((tmp_path / "c", 2.0), ("s3://bucket/c", 1.0))
+    assert whole.validate_on == ((tmp_path / "davis", "val"), ("s3://bucket/x", "val"))
 
 
 def test_processes_that_cannot_share_the_batch_are_refused_before_ray_starts(request_for):

@@ -19,8 +19,6 @@ from .scores import score_frame
 from .scribble_methods import Corrector
 from .sequences import AnnotatedSequence
 
-MEASURES = ("J", "F")
-
 
 @dataclass(frozen=True, kw_only=True)
 class RoundsSettings:

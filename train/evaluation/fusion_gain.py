@@ -160,7 +160,8 @@ def _second_frame(
         seen = [region_similarity(truth == i, found == i) for i in ids if np.any(truth == i)]
         if seen:
             quality[t] = float(np.mean(seen))
-    return min(quality, key=quality.get) if quality else None
+    # Of frames that are equally bad (all lost) the farthest: it leaves the most between the two.
+    return min(quality, key=lambda t: (quality[t], -abs(t - first))) if quality else None
 
 
 def _fused_frames(

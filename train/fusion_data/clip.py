@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import tarfile
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +43,7 @@ def make_fusion_clip(job: FusionDataJob, index: int, clip: ClipToMake) -> dict[s
         # One core for each task of the farm; and sums of floats depend on the number of threads.
         torch.set_num_threads(1)
     network = _network(job.checkpoint, job.checkpoint_sha256, job.device)
-    source = dict(read_members(_corpus(job.source).read_clip(clip.key)))
+    source = read_source(_corpus(job.source), clip.key)
     key = clip_key(job.name, index)
     metadata = json.loads(source.pop(metadata_name(clip.key)))
     frames = ClipFrames(clip.key, source)
@@ -70,6 +72,20 @@ def make_fusion_clip(job: FusionDataJob, index: int, clip: ClipToMake) -> dict[s
     passes = {SOFT_MASKS.name: [(name, masks[name]) for name in soft_mask_members(key, references)]}
     commit_part(job.root, key, index, members, statistics, passes)
     return {**statistics, "seconds": round(time.perf_counter() - started, 3)}
+
+
+def read_source(corpus: Corpus, key: str) -> dict[str, bytes]:
+    """Return name -> bytes of the members of a clip; ValueError names one that changed since it was written."""
+    try:
+        members = dict(read_members(corpus.read_clip(key)))
+    except tarfile.TarError as error:
+        raise ValueError(f"{corpus.place(key).shard} of {corpus.root} is damaged at clip {key}: {error}") from error
+    for name, crc32 in corpus.checksums(key).items():
+        # libjpeg decodes most damaged pictures without a word.
+        if name not in members or zlib.crc32(members[name]) != crc32:
+            where = f"{corpus.place(key).shard} of {corpus.root}"
+            raise ValueError(f"{where} is damaged: {name} changed since it was written; put its right bytes back")
+    return members
 
 
 class ClipFrames:

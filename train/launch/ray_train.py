@@ -10,7 +10,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ def run_on_ray(request: RunRequest, settings: RaySettings, announce: Callable[[s
     when processes were lost more often than `restarts`.
     """
     request.division(settings.num_ranks)
+    request = with_absolute_paths(request)
     with _session(settings) as ray:
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchConfig, TorchTrainer
@@ -64,7 +65,7 @@ def run_on_ray(request: RunRequest, settings: RaySettings, announce: Callable[[s
         use_gpu = _uses_gpu(ray, request, settings)
         announce(f"Ray Train: {settings.num_ranks} processes, {'one GPU each' if use_gpu else 'on CPUs'}")
         made_here = not request.out.exists()
-        records = request.out.resolve() / RAY_FOLDER
+        records = request.out / RAY_FOLDER
         shutil.rmtree(records, ignore_errors=True)
         records.mkdir(parents=True)
         trainer = TorchTrainer(
@@ -94,6 +95,22 @@ def run_on_ray(request: RunRequest, settings: RaySettings, announce: Callable[[s
     if "failed" in outcome:
         raise TrainingFailed(outcome["failed"])
     return RunResult(**outcome["result"])
+
+
+def with_absolute_paths(request: RunRequest) -> RunRequest:
+    """The request with whole paths: the processes do not share this one's working folder. URLs stay."""
+
+    def whole(place: Any) -> Any:
+        return place.resolve() if isinstance(place, Path) else place
+
+    return replace(
+        request,
+        out=whole(request.out),
+        init=whole(request.init),
+        propagation=whole(request.propagation),
+        data=tuple((whole(place), weight) for place, weight in request.data),
+        validate_on=tuple((whole(place), split) for place, split in request.validate_on),
+    )
 
 
 def _train_rank(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,164 @@
+"""What a run is told besides its stage: validators, checkpoints of before, micro-batches, companion, device."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from vosforge.train import run as run_module
+from vosforge.train.checkpoint import load_network, read_checkpoint
+from vosforge.train.log import read_metrics
+from vosforge.train.request import RunRequest
+from vosforge.train.run import compile_parts, run
+from vosforge.train.validation.validator import Validation
+
+
+def silent(_):
+    return None
+
+
+@pytest.fixture
+def request_for(tiny_stage, tiny_corpus, tmp_path):
+    def make(name="run", **changes):
+        settings = {"log_every": 3, "checkpoint_every": 3, "picture_every": 0, "device": "cpu"} | changes
+        return RunRequest(**{"stage": tiny_stage, "data": ((tiny_corpus, 1.0),), "out": tmp_path / name} | settings)
+
+    return make
+
+
+def endless(squares):
+    def batches(step):
+        while True:
+            yield squares(step)
+            step += 1
+
+    return batches
+
+
+def interrupt_at(step):
+    return lambda report: os.kill(os.getpid(), signal.SIGINT) if report.step == step else None
+
+
+class Scored:
+    """A validator whose score at each step is given; it notes at which steps it was asked."""
+
+    name = "scored"
+
+    def __init__(self, scores):
+        self.scores, self.asked = scores, []
+
+    def __call__(self, network, step):
+        assert not network.training
+        self.asked.append(step)
+        return Validation(
+            metrics={"score": self.scores[step]},
+            pictures={"scored": np.zeros((8, 8, 3), np.uint8)},
+            score=self.scores[step],
+        )
+
+
+def test_best_checkpoint_is_that_of_the_highest_score_also_after_a_resume(request_for, squares):
+    scores = {2: 0.4, 4: 0.7, 6: 0.5, 8: 0.6}
+    request = request_for(validate_every=2, checkpoint_every=1)
+    first, second = Scored(scores), Scored(scores)
+    run(request, report=interrupt_at(5), announce=silent, batches=endless(squares), validators=[first])
+    result = run(request, report=silent, announce=silent, batches=endless(squares), validators=[second])
+    assert (first.asked, second.asked) == ([2, 4], [6, 8])
+    best = read_checkpoint(result.checkpoint.with_name("best.pt"))
+    assert best["step"] == 4 and "optimiser" not in best
+    assert read_checkpoint(result.checkpoint)["window"]["best"] == {"score": 0.7, "step": 4}
+    assert load_network(result.checkpoint.with_name("best.pt"))[1]["step"] == 4
+    folder = result.checkpoint.parents[1]
+    scored = {record["step"]: record["score"] for record in read_metrics(folder / "metrics.jsonl") if "score" in record}
+    assert scored == scores
+    assert len(list((folder / "validation" / "scored").glob("*.png"))) == 4
+
+
+def test_checkpoint_of_before_there_was_a_best_one_is_resumed(request_for, squares):
+    result = run(request_for(), report=interrupt_at(3), announce=silent, batches=endless(squares))
+    content = read_checkpoint(result.checkpoint)
+    content["window"] = {name: content["window"][name] for name in ("count", "sums")}
+    torch.save(content, result.checkpoint)
+    resumed = run(request_for(), report=silent, announce=silent, batches=endless(squares))
+    assert resumed.finished and resumed.started_from.startswith("step 3 of")
+
+
+def test_run_folder_of_before_a_setting_was_known_is_resumed_while_the_setting_is_empty(request_for, squares):
+    result = run(request_for(), report=interrupt_at(3), announce=silent, batches=endless(squares))
+    path = result.checkpoint.parents[1] / "config.json"
+    config = json.loads(path.read_text())
+    del config["identity"]["companion"]
+    path.write_text(json.dumps(config))
+    assert run(request_for(), report=silent, announce=silent, batches=endless(squares)).finished
+
+
+def test_frozen_micro_batches_go_through_the_network_together_or_apart(tiny_stage, request_for, squares):
+    frozen = replace(tiny_stage, train_batch_norm_until=0.0, num_steps=3)
+    results = [
+        run(request_for(f"per-{count}", stage=frozen, micro_batches_per_forward=count), report=silent, announce=silent)
+        for count in (None, 1)
+    ]
+    records = [read_metrics(result.checkpoint.parents[1] / "metrics.jsonl") for result in results]
+    assert records[0][-1]["loss"] == pytest.approx(records[1][-1]["loss"], rel=1e-4)
+
+
+def test_batch_smaller_than_a_micro_batch_is_one_and_others_must_be_multiples(tiny_stage, request_for):
+    stage = replace(tiny_stage, batch_size=8, micro_batch=4)
+    assert request_for(stage=stage, batch_size=2).division().micro_batch == 2
+    assert request_for(stage=stage, batch_size=12).division(3).share == 4
+    with pytest.raises(ValueError, match=r"batch_size is 6, it must be a multiple of .* micro-batch of 4 samples"):
+        run(request_for(stage=stage, batch_size=6), report=silent, announce=silent)
+
+
+def test_companion_must_be_given_where_it_is_needed_and_only_there(tiny_stage, request_for, tmp_path):
+    needs = replace(tiny_stage, companion="propagation")
+    with pytest.raises(ValueError, match=r"needs a trained propagation network .*; give --propagation CKPT"):
+        request_for(stage=needs)
+    with pytest.raises(ValueError, match="needs no network beside its own; leave --propagation out"):
+        request_for(propagation=tmp_path / "some.pt")
+    with pytest.raises(ValueError, match=r"no checkpoint at .*some\.pt"):
+        run(request_for(stage=needs, propagation=tmp_path / "some.pt"), report=silent, announce=silent)
+
+
+def test_more_loader_processes_than_clips_are_named(request_for):
+    heard = []
+    run(request_for(num_workers=5, num_steps=1), report=silent, announce=heard.append)
+    assert "5 loader processes for 4 clips or stills" in " ".join(heard) and "--num-workers 4" in " ".join(heard)
+
+
+def test_gpu_that_is_not_there_is_refused_before_anything_is_written(request_for, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=r"'cuda' is asked for, but torch sees no CUDA device; use --device cpu"):
+        run(request_for(device="cuda"), report=silent, announce=silent)
+    assert not request_for().out.exists()
+
+
+def test_validations_of_places_come_at_a_twentieth_of_the_run_when_not_said_otherwise(request_for, tmp_path):
+    places = ((tmp_path, "val"),)
+    assert request_for(num_steps=40, validate_on=places).steps_between_validations == 2
+    assert request_for(num_steps=40).steps_between_validations == 0
+    assert request_for(num_steps=40, validate_on=places, validate_every=7).steps_between_validations == 7
+    with pytest.raises(ValueError, match="leave one of them out"):
+        request_for(validate_on=places, validate_every=0)
+
+
+@pytest.mark.slow
+def test_compiled_network_learns_the_same_under_the_same_names(request_for, squares, monkeypatch):
+    # Traced, differentiated and functionalised as for the default backend, whose code generation takes minutes.
+    monkeypatch.setattr(run_module, "compile_parts", lambda network: compile_parts(network, "aot_eager"))
+    requests = [
+        request_for(name, compile=name == "compiled", num_steps=3, log_every=1) for name in ("plain", "compiled")
+    ]
+    results = [run(one, report=silent, announce=silent, batches=endless(squares)) for one in requests]
+    plain, compiled = (read_checkpoint(result.checkpoint)["network"] for result in results)
+    assert plain.keys() == compiled.keys()
+    losses = [
+        [record["loss"] for record in read_metrics(result.checkpoint.parents[1] / "metrics.jsonl")]
+        for result in results
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    statistics = [name for name in plain if name.endswith("running_var")]
+    assert statistics and all(torch.allclose(plain[name], compiled[name], rtol=1e-2) for name in statistics)

@@ -42,6 +42,8 @@ bench: install
 	$(BIN)/python bench/workers.py --memory --clips 30 --frames 2 --size 96x64 --samples 1
 	$(BIN)/python bench/farm.py --clips 8 --frames 10
 	$(BIN)/python bench/training.py
+	$(BIN)/python bench/loader.py --samples 8 --turns 2
+	$(BIN)/python bench/memory_read.py
 	$(BIN)/python bench/reading.py
 	$(BIN)/python bench/compositing.py
 	$(BIN)/python bench/robot.py

@@ -65,9 +65,7 @@ class RunRequest:
         if self.crop_size is not None and self.crop_size % 16:
             raise ValueError(f"crop_size is {self.crop_size}; give a multiple of 16, the network's stride")
         if self.validate_on and self.validate_every == 0:
-            raise ValueError(
-                "--validate-on asks for validations, --validate-every 0 for none; leave one of them out"
-            )
+            raise ValueError("--validate-on asks for validations, --validate-every 0 for none; leave one of them out")
         name, companion = self.stage.name, self.stage.companion
         if companion is not None and self.propagation is None:
             raise ValueError(

@@ -190,7 +190,8 @@ def test_a_checkpoint_of_another_network_is_refused(tree, tmp_path, capsys):
 
     path = write_checkpoint(PropagationNetwork(SIZES["tiny"]), "propagation-video", tmp_path / "other.pt")
     assert rounds_command(tree, tmp_path / "out", "--checkpoint", path) == 2
-    assert "holds a propagation network, expected a s2m network" in one_line(capsys)
+    error = one_line(capsys)
+    assert "'propagation', expected 's2m'" in error
 
 
 def one_line(capsys) -> str:

@@ -107,7 +107,7 @@ _MINI = {
     "batch_size": "ours: more steps for the time",
     "micro_batch": "ours: as in s2m",
     "crop_size": "ours: six times the samples an hour of the paper's 480",
-    "learning_rate": "ours: from scratch; of 250 steps at 1e-3 and at 3e-3 the latter gave the better masks",
+    "learning_rate": "ours: from scratch; over 250 steps 3e-3 gave better masks than 1e-3",
     "gradient_clip": "ours: norms are 1 to 3",
     "bootstrap": "ours: the paper's shape, later and softer",
     "sample_settings": S2M_STAGE.sources["sample_settings"]

@@ -1,7 +1,5 @@
 """Input channels of the encoders by name, and first convolutions converted from one set of channels to another."""
 
-from collections.abc import Collection
-
 import torch
 from torch import Tensor, nn
 
@@ -20,12 +18,12 @@ INPUT_CHANNELS: dict[int, tuple[str, ...]] = {
 }
 
 
-def convert_input_channels(weight: Tensor, num_channels: int, drop: Collection[str] = ()) -> tuple[Tensor, str]:
+def convert_input_channels(weight: Tensor, num_channels: int) -> tuple[Tensor, str]:
     """Make a first convolution's weight (C, n, k, k) fit `num_channels` inputs, channel by channel of the same name.
 
-    New channels get orthogonal weights, as published for masks. A channel that the target lacks is lost only where
-    `drop` names it. Returns the weight and what was done in words, "" where the channels are the same already.
-    Raises ValueError for a number of channels that no encoder takes, and for channels that would be lost unasked.
+    New channels get orthogonal weights, as published for masks. Returns the weight and what was done in words, "" where
+    the channels are the same already.
+    Raises ValueError for a number of channels that no encoder takes, and for channels that would be lost.
     """
     given = weight.shape[1]
     for number in (given, num_channels):
@@ -34,22 +32,20 @@ def convert_input_channels(weight: Tensor, num_channels: int, drop: Collection[s
             raise ValueError(f"no encoder takes {number} input channels; known are {known}")
     source, target = INPUT_CHANNELS[given], INPUT_CHANNELS[num_channels]
     lost = [name for name in source if name not in target]
-    if unasked := [name for name in lost if name not in drop]:
+    if lost:
         raise ValueError(
             f"weights for {given} input channels ({', '.join(source)}) do not fit {num_channels} "
-            f"({', '.join(target)}): {' and '.join(unasked)} would be lost; give weights for "
-            f"{' or '.join(str(count) for count in _fitting(target))} channels, or name what to drop"
+            f"({', '.join(target)}): {' and '.join(lost)} would be lost; give weights for "
+            f"{' or '.join(str(count) for count in _fitting(target))} channels"
         )
     if source == target:
         return weight, ""
     added = [name for name in target if name not in source]
     new = torch.empty(weight.shape[0], len(added), *weight.shape[2:])
-    if added:
-        nn.init.orthogonal_(new)
+    nn.init.orthogonal_(new)
     new = new.to(weight.device, weight.dtype)
     columns = [new[:, added.index(name)] if name in added else weight[:, source.index(name)] for name in target]
-    said = [f"{', '.join(names)} {what}" for names, what in ((added, "new"), (lost, "dropped")) if names]
-    return torch.stack(columns, dim=1), f"{given} to {num_channels} input channels: {'; '.join(said)}"
+    return torch.stack(columns, dim=1), f"{given} to {num_channels} input channels: {', '.join(added)} new"
 
 
 def _fitting(target: tuple[str, ...]) -> list[int]:

@@ -23,8 +23,8 @@ def read(memory_key: Tensor, memory_value: Tensor, query_key: Tensor, top_k: int
     memory_key (B, Ck, T, h, w), memory_value (B, Cv, T, h, w), query_key (B, Ck, h', w') -> (B, Cv, h', w').
     Affinity is the scaled dot product; the softmax runs over all T*h*w memory cells, or, with `top_k`, exactly over the
     k best of each query cell (k >= T*h*w is the full softmax; of equal affinities at the k-th place any is taken).
-    Both are computed in at least fp32 also under autocast. Large reads are cut into chunks of queries, which changes no
-    result. Raises ValueError when shapes disagree or top_k < 1.
+    Affinity and softmax are computed in at least fp32 also under autocast. Large reads are cut into chunks of queries,
+    which changes no result. Raises ValueError when shapes disagree or top_k < 1.
     """
     if memory_key.shape[2:] != memory_value.shape[2:] or memory_key.shape[:2] != query_key.shape[:2]:
         raise ValueError(

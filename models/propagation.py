@@ -69,13 +69,6 @@ SIZES: dict[str, PropagationSize] = {
 }
 
 
-def size_named(name: str) -> PropagationSize:
-    """The size called `name`; ValueError lists the sizes there are."""
-    if name not in SIZES:
-        raise ValueError(f"no network size '{name}'; choose one of {', '.join(SIZES)}")
-    return SIZES[name]
-
-
 @dataclass(frozen=True, kw_only=True)
 class QueryFeatures:
     """What a frame gives to every object: key (B, Ck, h, w), value (B, Cv, h, w), decoder skips at strides 8 and 4."""

@@ -1,6 +1,6 @@
 """Loads ImageNet weights in torchvision's format into the trunks of our networks; every key is accounted for."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ FIRST_CONVOLUTION = "conv1.weight"
 class LoadedWeights:
     """What a load did: parameters set, weights of the file left aside, parameters without a counterpart in the file.
 
-    converted: in words, where input channels were added or dropped.
+    converted: in words, where input channels were added.
     """
 
     loaded: tuple[str, ...]
@@ -32,7 +32,7 @@ def is_torchvision_resnet(state: Mapping[str, object]) -> bool:
     return FIRST_CONVOLUTION in state and "layer1.0.conv1.weight" in state
 
 
-def load_trunk_weights(trunk: ResNetTrunk, state: Mapping[str, Tensor], drop: Collection[str] = ()) -> LoadedWeights:
+def load_trunk_weights(trunk: ResNetTrunk, state: Mapping[str, Tensor]) -> LoadedWeights:
     """Copy a torchvision ResNet state dict into a trunk.
 
     Input channels are matched by name, see `convert_input_channels`: those that the file lacks (masks, scribbles) get
@@ -41,11 +41,18 @@ def load_trunk_weights(trunk: ResNetTrunk, state: Mapping[str, Tensor], drop: Co
     Raises ValueError naming the keys that are missing, unknown or of another shape, or the input channels that would be
     lost; the trunk is then untouched.
     """
+    new_state, loaded = _fitted(trunk, state)
+    trunk.load_state_dict(new_state)
+    return loaded
+
+
+def _fitted(trunk: ResNetTrunk, state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], LoadedWeights]:
+    """The state dict for a trunk, and what will be done with it."""
     own, convolutions = trunk.state_dict(), _convolutions(trunk)
     given, problems = dict(state), FitProblems()
     initialised, converted = [], []
     if FIRST_CONVOLUTION in given:
-        given[FIRST_CONVOLUTION], said = convert_input_channels(given[FIRST_CONVOLUTION], trunk.conv1.in_channels, drop)
+        given[FIRST_CONVOLUTION], said = convert_input_channels(given[FIRST_CONVOLUTION], trunk.conv1.in_channels)
         converted += [f"{FIRST_CONVOLUTION}: {said}"] if said else []
     new_state: dict[str, Tensor] = {}
     for key, value in own.items():
@@ -63,8 +70,7 @@ def load_trunk_weights(trunk: ResNetTrunk, state: Mapping[str, Tensor], drop: Co
     unused = [key for key in state if key not in own]
     problems.unknown += [key for key in unused if not key.startswith(UNUSED_PREFIXES)]
     problems.refuse("this trunk", "give the ResNet that the network size is built on")
-    trunk.load_state_dict(new_state)
-    return LoadedWeights(
+    return new_state, LoadedWeights(
         loaded=tuple(key for key in own if key in state),
         unused=tuple(unused),
         initialised=tuple(initialised),
@@ -85,28 +91,10 @@ def load_imagenet(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, 
             f"{type(network).__name__} has no ResNet that ImageNet weights would fit; start it from scratch or from "
             "one of its checkpoints"
         )
-    return {name: load_trunk_weights(trunk, state) for name, trunk in trunks.items()}
-
-
-def fit_input_channels(
-    network: nn.Module, state: Mapping[str, Tensor], drop: Collection[str] = ()
-) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Make a state dict of a network with other input channels fit this one, and say in words what was converted.
-
-    A propagation network of one object, whose memory encoder takes 4 channels as in the published static stage, gets
-    the fifth. Only the first convolutions of the network's trunks are looked at; nothing is loaded.
-    Raises ValueError naming the weight when channels would be lost that `drop` does not name.
-    """
-    fitted, sentences = dict(state), []
-    for name, child in network.named_children():
-        key = f"{name}.{FIRST_CONVOLUTION}"
-        if isinstance(child, ResNetTrunk) and key in fitted:
-            try:
-                fitted[key], said = convert_input_channels(fitted[key], child.conv1.in_channels, drop)
-            except ValueError as error:
-                raise ValueError(f"{key}: {error}") from error
-            sentences += [f"{key}: {said}"] if said else []
-    return fitted, tuple(sentences)
+    fitted = {name: _fitted(trunk, state) for name, trunk in trunks.items()}
+    for name, (new_state, _) in fitted.items():
+        trunks[name].load_state_dict(new_state)
+    return {name: loaded for name, (_, loaded) in fitted.items()}
 
 
 class FitProblems:

@@ -3,7 +3,6 @@ import torch
 from vosforge.models.input_channels import INPUT_CHANNELS, convert_input_channels
 from vosforge.models.propagation import SIZES, PropagationNetwork
 from vosforge.models.resnet import ResNetTrunk
-from vosforge.models.weights import fit_input_channels
 
 
 def first_weight(num_channels):
@@ -32,16 +31,8 @@ def test_the_same_channels_are_left_as_they_are(number):
 
 @pytest.mark.parametrize(("given", "wanted", "lost"), [(5, 6, "other_masks"), (4, 3, "mask"), (5, 4, "other_masks")])
 def test_channels_are_never_lost_unasked(given, wanted, lost):
-    with pytest.raises(ValueError, match=f"{lost} would be lost.*or name what to drop"):
+    with pytest.raises(ValueError, match=f"{lost} would be lost"):
         convert_input_channels(first_weight(given), wanted)
-
-
-def test_a_fifth_channel_is_no_scribble_even_where_it_is_dropped_on_request():
-    weight = first_weight(5)
-    converted, said = convert_input_channels(weight, 6, drop=("other_masks",))
-    assert torch.equal(converted[:, :4], weight[:, :4])
-    assert not torch.equal(converted[:, 4], weight[:, 4])
-    assert said == "5 to 6 input channels: positive_scribble, negative_scribble new; other_masks dropped"
 
 
 def test_numbers_of_channels_that_no_encoder_takes_are_named():
@@ -61,15 +52,6 @@ def single_object_state(network):
     return state
 
 
-def test_memory_encoder_of_one_object_gets_the_fifth_channel_and_it_is_said(network):
-    state = single_object_state(network)
-    fitted, said = fit_input_channels(network, state)
-    assert said == ("memory_encoder.conv1.weight: 4 to 5 input channels: other_masks new",)
-    network.load_state_dict(fitted)
-    assert torch.equal(network.memory_encoder.conv1.weight[:, :4], state["memory_encoder.conv1.weight"])
-    assert all(fitted[key] is state[key] for key in state if key != "memory_encoder.conv1.weight")
-
-
 def test_without_other_objects_five_channels_work_as_the_four_of_the_static_stage(network):
     network.eval()
     alone = ResNetTrunk("basic", (1, 1, 1), base_width=8, in_channels=4, conv_bias=True).eval()
@@ -85,15 +67,3 @@ def test_without_other_objects_five_channels_work_as_the_four_of_the_static_stag
         key, value = network.memorize(rgb, mask, torch.zeros_like(mask))
         expected = network.memory_head(alone(torch.cat([network.normalise(rgb), mask], dim=1))[2])
     assert torch.allclose(key, expected[0], atol=1e-5) and torch.allclose(value, expected[1], atol=1e-5)
-
-
-def test_a_state_of_the_same_channels_is_not_touched(network):
-    state = network.state_dict()
-    assert fit_input_channels(network, state) == (state, ())
-
-
-def test_a_weight_that_would_lose_channels_is_named(network):
-    state = network.state_dict()
-    state["query_encoder.conv1.weight"] = state["memory_encoder.conv1.weight"]
-    with pytest.raises(ValueError, match=r"query_encoder.conv1.weight: .*mask and other_masks would be lost"):
-        fit_input_channels(network, state)

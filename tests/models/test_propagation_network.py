@@ -1,6 +1,6 @@
 import pytest
 import torch
-from vosforge.models.propagation import SIZES, PropagationNetwork, count_parameters, size_named, train_batch_norm
+from vosforge.models.propagation import SIZES, PropagationNetwork, count_parameters, train_batch_norm
 from vosforge.models.resnet import ResNetTrunk
 
 
@@ -129,8 +129,3 @@ def test_trunk_parameters_carry_torchvision_names():
                 expected |= {f"{prefix}.conv{part}.weight", f"{prefix}.bn{part}.weight", f"{prefix}.bn{part}.bias"}
         expected |= {f"layer{layer}.0.downsample.{name}" for name in ("0.weight", "1.weight", "1.bias")}
     assert names == expected
-
-
-def test_unknown_size_names_the_sizes_there_are():
-    with pytest.raises(ValueError, match=r"no network size 'huge'.*full, small, tiny"):
-        size_named("huge")

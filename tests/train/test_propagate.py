@@ -134,3 +134,13 @@ def test_bank_replaces_the_temporary_frame_and_keeps_the_first_when_full():
     assert bank.read()[0][0, 0, :, 0, 0].tolist() == [0, 8, 10, 12]
     with pytest.raises(ValueError, match="max_memory_frames is 1"):
         MemoryBank(1)
+
+
+def test_bank_keeps_all_frames_whose_masks_were_given():
+    bank = MemoryBank(max_frames=4, num_given=2)
+    for number in range(8):
+        entry = torch.full((1, 2, 1, 1), float(number))
+        bank.add(entry, entry, permanent=True)
+    assert bank.read()[0][0, 0, :, 0, 0].tolist() == [0, 1, 6, 7]
+    with pytest.raises(ValueError, match=r"max_memory_frames is 2; at least 3 are needed"):
+        MemoryBank(2, num_given=2)

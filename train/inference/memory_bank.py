@@ -6,14 +6,19 @@ from torch import Tensor
 class MemoryBank:
     """Permanent frames, oldest first, and at most one temporary frame behind them.
 
-    With more than `max_frames` permanent frames the oldest but the first is dropped: the first holds the given mask.
-    Raises ValueError when max_frames < 2.
+    With more than `max_frames` permanent frames one is dropped: the oldest behind the first `num_given`, whose masks
+    were given.
+    Raises ValueError when max_frames leaves no room beside them.
     """
 
-    def __init__(self, max_frames: int) -> None:
-        if max_frames < 2:
-            raise ValueError(f"max_memory_frames is {max_frames}; at least 2 are needed, the first frame and one more")
+    def __init__(self, max_frames: int, num_given: int = 1) -> None:
+        if max_frames <= num_given:
+            raise ValueError(
+                f"max_memory_frames is {max_frames}; at least {num_given + 1} are needed, those with given masks "
+                f"({num_given}) and one more"
+            )
         self.max_frames = max_frames
+        self.num_given = num_given
         self.num_permanent = 0
         self.has_temporary = False
         self._keys: Tensor | None = None
@@ -23,7 +28,8 @@ class MemoryBank:
         """Add one frame, key (N, Ck, h, w) and value (N, Cv, h, w); it takes the place of the temporary frame."""
         if self.num_permanent == self.max_frames and permanent:
             for store in (self._keys, self._values):
-                store[:, :, 1 : self.num_permanent - 1] = store[:, :, 2 : self.num_permanent].clone()
+                dropped = self.num_given
+                store[:, :, dropped : self.num_permanent - 1] = store[:, :, dropped + 1 : self.num_permanent].clone()
             self.num_permanent -= 1
         slot = self.num_permanent
         self._keys = _with_room(self._keys, key, slot)

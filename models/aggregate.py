@@ -20,6 +20,14 @@ def aggregate_logits(probabilities: Tensor, dim: int = 0) -> Tensor:
     return torch.log(classes) - torch.log1p(-classes)
 
 
+def hard_labels(masks: Tensor, dim: int = 0) -> Tensor:
+    """The class with the largest share: 0 for the background, n for the n-th of N objects along `dim`, which goes.
+
+    masks: in [0, 1], N objects along `dim` that leave the rest to the background -> int64.
+    """
+    return torch.cat([1 - masks.sum(dim=dim, keepdim=True), masks], dim=dim).argmax(dim=dim)
+
+
 def soft_aggregate(probabilities: Tensor, dim: int = 0) -> Tensor:
     """Probabilities of background and objects, summing to one along `dim`, at least float32.
 

@@ -156,15 +156,22 @@ class PropagationNetwork(nn.Module):
         rgb (B, 3, H, W) in [0, 1]; mask, other_masks (B, 1, H, W) in [0, 1], other_masks the sum of the other objects'
         masks; H, W multiples of 16 -> key (B, Ck, h, w), value (B, Cv, h, w).
         """
-        stacked = torch.cat([self._encodable(rgb), mask, other_masks], dim=1)
-        _, _, f16 = self.memory_encoder(_channels_last(stacked))
-        return self.memory_head(f16)
+        return self.memory_head(self._encode_memory(rgb, mask, other_masks))
 
     def encode_query(self, rgb: Tensor) -> QueryFeatures:
         """Encode frames to be segmented: rgb (B, 3, H, W) in [0, 1], H, W multiples of 16."""
         f4, f8, f16 = self.query_encoder(_channels_last(self._encodable(rgb)))
         key, value = self.query_head(f16)
         return QueryFeatures(key=key, value=value, f8=self.skip8(f8), f4=self.skip4(f4))
+
+    def memory_key(self, rgb: Tensor, mask: Tensor, other_masks: Tensor) -> Tensor:
+        """The key that `memorize` gives, without the cost of its value: (B, Ck, h, w)."""
+        return self.memory_head.key(self._encode_memory(rgb, mask, other_masks))
+
+    def query_key(self, rgb: Tensor) -> Tensor:
+        """The key that `encode_query` gives, without the cost of all else: (B, Ck, h, w)."""
+        _, _, f16 = self.query_encoder(_channels_last(self._encodable(rgb)))
+        return self.query_head.key(f16)
 
     def segment(
         self, query: QueryFeatures, memory_key: Tensor, memory_value: Tensor, top_k: int | None = None
@@ -175,6 +182,11 @@ class PropagationNetwork(nn.Module):
         x = self.up4(self.up8(x, query.f8), query.f4)
         logits = self.predict(F.relu(x))
         return F.interpolate(at_least_float32(logits), scale_factor=4, mode="bilinear", align_corners=False)
+
+    def _encode_memory(self, rgb: Tensor, mask: Tensor, other_masks: Tensor) -> Tensor:
+        stacked = torch.cat([self._encodable(rgb), mask, other_masks], dim=1)
+        _, _, f16 = self.memory_encoder(_channels_last(stacked))
+        return f16
 
     def _encodable(self, rgb: Tensor) -> Tensor:
         height, width = rgb.shape[-2:]

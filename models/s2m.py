@@ -99,7 +99,13 @@ class AtrousPyramid(nn.Module):
 
 
 class S2MNetwork(nn.Module):
-    """Segments one object from a picture, the mask it has so far, and positive and negative scribbles."""
+    """Segments one object from a picture, the mask it has so far, and positive and negative scribbles.
+
+    least_samples_for_statistics: a batch that batch statistics are learnt from must have as many; the picture's mean in
+    the ASPP is one value a channel and sample.
+    """
+
+    least_samples_for_statistics = 2
 
     def __init__(self, size: S2MSize) -> None:
         super().__init__()

@@ -56,12 +56,13 @@ def members_of(name: str, index: int, annotated=range(NUM_FRAMES), width: int = 
     return [*members, (metadata_name(key), json.dumps(metadata).encode())]
 
 
-def write_clips(root, num_clips: int = 3, **options):
-    """Write a corpus of clips without soft masks; the last clip is in "val"."""
+def write_clips(root, num_clips: int = 3, annotated_of=None, **options):
+    """Write a corpus of clips without soft masks; the last clip is in "val". annotated_of: of single clips."""
     description = CorpusDescription(name="squares", recipe="squares", seed=0, num_clips=num_clips, val_every=num_clips)
     writer = CorpusWriter(root, description)
     for index in range(num_clips):
-        commit_part(root, clip_key("squares", index), index, members_of("squares", index, **options), {})
+        own = {"annotated": annotated_of[index]} if index in (annotated_of or {}) else {}
+        commit_part(root, clip_key("squares", index), index, members_of("squares", index, **options | own), {})
     writer.finish()
     return root
 

@@ -1,6 +1,7 @@
 """Checkpoints: written atomically, read back with one clear error when they are not what they should be."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -29,10 +30,13 @@ _NUMPY_FLOAT = [
 
 
 def save_atomically(path: Path, content: Mapping[str, Any]) -> Path:
-    """Write a torch file so that a kill at any moment leaves either the old file or the new one whole."""
+    """Write a torch file so that a kill at any moment leaves either the old file or the new one whole; OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with write_whole(path) as file:
-        torch.save(dict(content), file)
+    try:
+        with write_whole(path) as file:
+            torch.save(dict(content), file)
+    except RuntimeError as error:  # torch's own for what the disk did not take
+        raise OSError(f"{path} could not be written ({_first_line(error)}); is there room on the disk?") from error
     return path
 
 
@@ -146,13 +150,29 @@ def initialise_from(network: nn.Module, path: Path) -> str:
 def _load(path: Path) -> Any:
     if not path.is_file():
         raise ValueError(f"no checkpoint at {path}; give the path of a .pt file, such as RUN/checkpoints/last.pt")
+    if damaged := _damaged_member(path):
+        raise ValueError(f"{path} is damaged at {damaged}; give another checkpoint, such as an earlier step-*.pt")
     try:
         with torch.serialization.safe_globals(_NUMPY_FLOAT):
             return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         found = f"{path.stat().st_size} bytes that are truncated or no torch file"
-        raise ValueError(f"{path} cannot be read: found {found}, expected a checkpoint ({reason[:120]})") from error
+        raise ValueError(
+            f"{path} cannot be read: found {found}, expected a checkpoint ({_first_line(error)})"
+        ) from error
+
+
+def _damaged_member(path: Path) -> str | None:
+    """The first member of a torch file whose check sum is wrong; torch loads it without a word."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip()
+    except zipfile.BadZipFile:
+        return None  # torn, or no file of torch at all: torch says so
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
 
 
 def _untupled(value: Any) -> Any:

@@ -100,7 +100,15 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     lines = path.read_text().split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+    records = []
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            records += [json.loads(line)] if line else []
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{path} is damaged in line {number} ({error}); remove that line: it is a log, and no run needs it"
+            ) from error
+    return records
 
 
 def write_picture(path: Path, rgb: np.ndarray) -> Path:

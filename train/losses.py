@@ -1,4 +1,4 @@
-"""Losses of the propagation network. B batch, N objects, H W pixels."""
+"""Losses and scores of a step. B batch, N objects, H W pixels."""
 
 import torch
 from torch import Tensor
@@ -9,24 +9,32 @@ from ..models.precision import at_least_float32
 
 
 def bootstrapped_cross_entropy(log_odds: Tensor, labels: Tensor, exists: Tensor, kept: float) -> Tensor:
-    """Cross-entropy over each sample's hardest pixels, averaged over the batch.
+    """Cross-entropy over each sample's hardest pixels, averaged over the samples.
 
-    log_odds (B, N + 1, H, W), background first; labels int64 (B, H, W) in 0..N, or 255: no loss there; exists (B, N),
-    0 for an object that a sample does not have: its class is left out of the softmax, as published; kept in (0, 1] is
-    the fraction of pixels, hardest first and per sample, that count. Scalar, float32 or
-    wider. Source: MiVOS, `losses.py`.
+    log_odds (B, N + 1, H, W), background first; labels int64 (B, H, W) in 0..N, or 255: not a pixel of the sample;
+    exists (B, N), 0 for an object that a sample does not have: its class is left out of the softmax, as published; kept
+    in (0, 1] is the fraction of a sample's pixels with a label, hardest first, that count. A sample without any has
+    loss 0. Scalar, float32 or wider. Source: MiVOS, `losses.py`.
     """
     absent = torch.cat([torch.zeros_like(exists[:, :1]), 1 - exists], dim=1).bool()
     classes = at_least_float32(log_odds).masked_fill(absent[:, :, None, None], float("-inf"))
     pixels = F.cross_entropy(classes, labels, ignore_index=IGNORE_ID, reduction="none").flatten(1)
+    num_kept = (labels != IGNORE_ID).flatten(1).sum(dim=1)
     if kept < 1:
-        pixels = pixels.topk(max(1, int(pixels.shape[1] * kept)), dim=1, sorted=False).values
-    return pixels.mean()
+        num_kept = (num_kept.double() * kept).long().clamp(min=1)
+        # As many as a sample without ignored pixels keeps: one shape for all, known without asking the device.
+        pixels = pixels.topk(max(1, int(pixels.shape[1] * kept)), dim=1).values
+        counts = torch.arange(pixels.shape[1], device=pixels.device) < num_kept[:, None]
+        pixels = pixels.where(counts, 0)
+    # Ignored pixels have loss 0, and no loss is below it, so that they add nothing.
+    return (pixels.sum(dim=1) / num_kept.clamp(min=1)).mean()
 
 
 def mean_iou(predicted: Tensor, labels: Tensor, exists: Tensor) -> Tensor:
-    """Mean intersection over union of the objects that exist and are visible or predicted; 1 when there are none.
+    """Intersection over union, averaged over the objects of each sample, then over the samples.
 
+    Objects count that exist and are visible or predicted; a sample without any counts 1: nothing was asked for and
+    nothing was found. So the mean over a batch is that of its parts' means, however it is divided into equal parts.
     predicted, labels integer (B, H, W) in 0..N, labels of 255 are passed over; exists (B, N). Scalar, float32.
     """
     ids = torch.arange(1, exists.shape[1] + 1, device=labels.device).view(1, -1, 1, 1)
@@ -35,4 +43,6 @@ def mean_iou(predicted: Tensor, labels: Tensor, exists: Tensor) -> Tensor:
     union = (ours | theirs).sum(dim=(2, 3)).float()
     counted = exists.bool() & (union > 0)
     ratio = torch.where(counted, intersection / union.clamp(min=1), torch.zeros_like(union))
-    return torch.where(counted.any(), ratio.sum() / counted.sum().clamp(min=1), torch.ones_like(ratio.sum()))
+    num_counted = counted.sum(dim=1)
+    samples = torch.where(num_counted > 0, ratio.sum(dim=1) / num_counted.clamp(min=1), torch.ones_like(ratio[:, 0]))
+    return samples.mean()

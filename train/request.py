@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ..datagen.storage.files import sha256_of_file
 from ..datagen.storage.store import open_store
 from .micro_batches import BatchDivision
+from .sample_settings import names_of_settings, settings_class, whole_sample_settings
 from .stage import Stage
 
 # Fields of a stage that are code or text, not settings of a run.
@@ -104,8 +105,8 @@ class RunRequest:
 def run_identity(request: RunRequest) -> dict[str, Any]:
     """Everything that makes a run what it is; two requests with the same identity continue one another.
 
-    Device, precision, numbers of processes and of workers, places of the data and how often something is written are
-    not part of it.
+    Its sample_settings are whole, so that a default that has changed since is seen. Device, precision, numbers of
+    processes and of workers, places of the data and how often something is written are not part of it.
     """
     stage = {
         field.name: _plain(getattr(request.stage, field.name))
@@ -113,12 +114,31 @@ def run_identity(request: RunRequest) -> dict[str, Any]:
         if field.name not in _NOT_SETTINGS
     }
     own = {name: request.resolved(name) for name in ("size", "num_steps", "batch_size", "crop_size")}
+    own["sample_settings"] = _plain(whole_sample_settings(request.stage, own["crop_size"]))
     data = [{"index_sha256": _index_sha256(place), "weight": weight} for place, weight in request.data]
     init = None if request.init is None else sha256_of_file(request.init)
     identity = {**stage, **own, "seed": request.seed, "init_sha256": init, "data": data}
     if request.propagation is not None:
         identity["propagation_sha256"] = sha256_of_file(request.propagation)
     return identity
+
+
+def with_default_samples(identity: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+    """Return an identity read from a config.json with today's defaults for the sample settings that it lacks.
+
+    Runs from before the identity held them whole have those that their stage set; later ones lack what is new since.
+    """
+    defaults = _plain(asdict(settings_class(stage.data)[0]()))
+    stored = identity.get("sample_settings") or {}
+    known = {name: defaults[name] for name in names_of_settings(stage.data)}
+    return {**identity, "sample_settings": {**stored, **_over(known, stored)}}
+
+
+def _over(defaults: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _over(value, stored.get(name, {})) if isinstance(value, Mapping) else stored.get(name, value)
+        for name, value in defaults.items()
+    }
 
 
 def _index_sha256(place: Path | str) -> str | None:

@@ -1,9 +1,10 @@
 """Prepares a run: corpora, device, run folder, start point; then the loop. The same request again resumes it."""
 
 import contextlib
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def run(
         def claim_and_resume() -> None:
             stack.enter_context(claim_folder(request))
             if last.exists():
-                start.update(_resume(last, network, optimiser))
+                start.update(_resume(last, network, optimiser, settings.num_steps))
 
         group.together(claim_and_resume if group.is_first else lambda: None)
         start = _shared_start(start, network, optimiser, group)
@@ -127,10 +128,22 @@ def _prepare(
         data = RunData(batches=batches, validators=validators if group.is_first else (), companion=companion)
     torch.manual_seed(request.seed)
     network = request.stage.network.named(request.resolved("size")).to(device, memory_format=torch.channels_last)
+    _check_micro_batch(request, division, network)
     started_from = "scratch"
     if request.init is not None and group.is_first:
         started_from = initialise_from(network, request.init)
     return _Prepared(settings=settings, network=network, data=data, started_from=started_from)
+
+
+def _check_micro_batch(request: RunRequest, division: BatchDivision, network: nn.Module) -> None:
+    """Refuse a micro-batch that the network can learn no batch statistics from."""
+    least = getattr(network, "least_samples_for_statistics", 1)
+    if division.micro_batch < least and request.stage.trains_batch_norm(0, request.resolved("num_steps")):
+        name = request.stage.network.name
+        raise ValueError(
+            f"micro-batches of {division.micro_batch} sample have no batch statistics in the {name} network; give a "
+            f"micro_batch and a batch_size of at least {least}, or --set train_batch_norm_until=0"
+        )
 
 
 def _shared_start(
@@ -175,7 +188,7 @@ def _loop_settings(request: RunRequest, division: BatchDivision, device: torch.d
     )
 
 
-def _resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+def _resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, num_steps: int) -> dict[str, Any]:
     content = read_checkpoint(path)
     missing = [key for key in RESUME_REQUIRED if key not in content]
     if missing:
@@ -183,6 +196,19 @@ def _resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) ->
             f"{path} lacks {' and '.join(missing)}, so the run cannot go on from it; "
             "start a new run with --init and another --out"
         )
+    size = json.loads(json.dumps(asdict(network.size)))
+    if json.loads(json.dumps(content["size"])) != size or not 0 <= content["step"] <= num_steps:
+        raise ValueError(
+            f"{path} is of step {content['step']} and a network of size {content['size']}, this run has {num_steps} "
+            f"steps and {size}: it is no checkpoint of this run; start a new one with --init and another --out"
+        )
     load_state(network, content["network"], path)
-    optimiser.load_state_dict(content["optimiser"])
+    try:
+        optimiser.load_state_dict(content["optimiser"])
+        RunMemory(content["window"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: optimiser or log window does not fit this run ({type(error).__name__}: {error}); start a new one "
+            "with --init and another --out"
+        ) from error
     return {"step": content["step"], "window": content["window"], "from": f"step {content['step']} of {path}"}

@@ -12,6 +12,7 @@ from .distributed import RankGroup
 from .micro_batches import Batch
 from .networks import KINDS
 from .request import RunRequest
+from .sample_settings import sample_settings_of
 from .validation.choice import ValidationSettings, make_validators
 from .validation.sequences import SequenceSettings
 from .validation.validator import Validator
@@ -37,12 +38,8 @@ def open_data(request: RunRequest, device: torch.device, autocast: torch.dtype |
     sources = [Source(*source) for source in request.data]
     crop_size = request.resolved("crop_size")
     # Made here, where a corpus without usable clips is refused: the loader comes after the run folder is written.
-    try:
-        parts = [make_part(stage.data, one, crop_size=crop_size, settings=stage.sample_settings) for one in sources]
-    except TypeError as error:
-        if "unexpected keyword" not in str(error):
-            raise
-        raise ValueError(f"sample_settings of stage {stage.name}: {error}; see its sources for the names") from error
+    sample_settings_of(stage, crop_size)
+    parts = [make_part(stage.data, one, crop_size=crop_size, settings=stage.sample_settings) for one in sources]
     companion = open_companion(request, device)
 
     def batches(start_step: int) -> Iterator[Batch]:

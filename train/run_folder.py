@@ -13,7 +13,8 @@ import torch
 
 from ..datagen.storage.files import atomic_write_json, is_temporary, read_json, remove_files
 from ..datagen.storage.store import open_store
-from .request import RunRequest, run_identity
+from .request import RunRequest, run_identity, with_default_samples
+from .sample_settings import dotted
 
 CONFIG_SCHEMA = 1
 RAY_FOLDER = ".ray-train"
@@ -36,7 +37,7 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; give a folder for the run")
     if config_path.exists():
-        _check_settings(out, read_json(config_path).get("identity", {}), json.loads(json.dumps(identity)))
+        _check_config(request, identity)
     elif out.exists() and any(_is_foreign(entry) for entry in out.iterdir()):
         raise ValueError(f"{out} is not empty and holds no run; give a new or empty folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -47,9 +48,16 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
             raise ValueError(f"{out} is being trained by another process; wait for it or use another --out") from error
         for folder in (out, out / "checkpoints", out / "pictures", *out.glob("validation/*")):
             remove_files(*[entry for entry in folder.glob(".*") if is_temporary(entry)])
-        if not config_path.exists():
+        if config_path.exists():
+            _check_config(request, identity)  # again: it may have been written by another before the lock was ours
+        else:
             atomic_write_json(config_path, _config(request, identity))
         yield
+
+
+def _check_config(request: RunRequest, identity: dict[str, Any]) -> None:
+    stored = with_default_samples(read_json(request.out / "config.json").get("identity", {}), request.stage)
+    _check_settings(request.out, stored, json.loads(json.dumps(identity)))
 
 
 def _config(request: RunRequest, identity: dict[str, Any]) -> dict[str, Any]:
@@ -104,8 +112,12 @@ def _check_settings(out: Path, stored: dict[str, Any], asked: dict[str, Any]) ->
     ]
     if not differing:
         return
+    # Of settings with parts only those that differ, for the whole would not fit the line.
+    there, here = (dict(dotted({name: side.get(name) for name in differing})) for side in (stored, asked))
     detail = ", ".join(
-        f"{name} {_brief(stored.get(name))} there, {_brief(asked.get(name))} asked" for name in differing
+        f"{name} {_brief(there.get(name))} there, {_brief(here.get(name))} asked"
+        for name in {**there, **here}
+        if there.get(name) != here.get(name)
     )
     if "num_steps" in differing:
         detail += " (the schedule is laid out over num_steps, so a run cannot be lengthened)"

@@ -41,6 +41,12 @@ class BootstrapSchedule:
     end: float
     kept: float
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"start is {self.start} and end {self.end} of a bootstrap; it must be 0 <= start < end")
+        if not 0 < self.kept <= 1:
+            raise ValueError(f"kept is {self.kept}, the fraction of pixels must be above 0 and at most 1")
+
     def at(self, step: int, num_steps: int) -> float:
         """Kept fraction of step `step` of `num_steps`, in [kept, 1]."""
         position = (step / num_steps - self.start) / (self.end - self.start)
@@ -59,6 +65,8 @@ class JumpCurriculum:
             raise ValueError(
                 f"{len(self.jumps)} jumps need {len(self.jumps) - 1} switch points, not {len(self.switch_at)}"
             )
+        if min(self.jumps) < 1:
+            raise ValueError(f"jumps are {self.jumps}, each must be at least 1 frame")
 
     def at(self, step: int, num_steps: int) -> int:
         """max_jump of step `step` of `num_steps`."""

@@ -5,11 +5,15 @@ from dataclasses import fields
 from rich.table import Table
 
 from ..models.propagation import count_parameters
+from .sample_settings import dotted, names_set_by, settings_class, whole_sample_settings
 from .stage import Stage
 
 
 def stage_table(stage: Stage, size: str | None = None) -> Table:
-    """One row a setting of the stage with its value and its source, and the parameter count of the network."""
+    """One row a setting of the stage with its value and its source, and the parameter count of the network.
+
+    Of the samples every number has a row, by its dotted name below sample_settings, whether the stage sets it or not.
+    """
     network = stage.network.named(size or stage.size)
     table = Table("setting", "value", "source", title=f"{stage.name}: {stage.summary}")
     table.add_row("network", f"{size or stage.size}, {count_parameters(network):,} parameters", "counted")
@@ -21,7 +25,14 @@ def stage_table(stage: Stage, size: str | None = None) -> Table:
         value = getattr(stage, field.name)
         if field.name in ("name", "summary", "size", "start_from", "network", "step", "sources"):
             continue
-        table.add_row(field.name, _readable(value), stage.sources.get(field.name, ""))
+        source = stage.sources.get(field.name, "")
+        if field.name != "sample_settings":
+            table.add_row(field.name, _readable(value), source)
+            continue
+        kind, own = settings_class(stage.data)[0].__name__, names_set_by(stage)
+        table.add_row("sample_settings.", f"those of {kind}", source)
+        for name, number in dotted(whole_sample_settings(stage)):
+            table.add_row(f"  {name}", _readable(number), "set by the stage" if name in own else "default")
     return table
 
 

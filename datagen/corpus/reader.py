@@ -118,6 +118,10 @@ class Corpus:
         """True when frame t has ids."""
         return self._frame_row(key, t)[IDS_SIZE] > 0
 
+    def instance_frames(self, key: str) -> list[int]:
+        """Return the numbers of the frames that have instances in place of ids, ascending."""
+        return sorted(self._members_of(key).instances)
+
     def has_all_ids(self, key: str) -> bool:
         """True when every frame of a clip has ids."""
         return self.num_annotated(key) == self.clip(key).num_frames

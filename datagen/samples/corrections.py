@@ -39,8 +39,10 @@ class StillCorrectionSettings(CorrectionSettings):
     scale: about the centre; several_scale: the same for a still of several objects (published for LVIS).
     rotation_degrees, shear_degrees (+-), flip_probability, jitter, greyscale_probability: once for the picture.
     min_object_area, min_other_area: pixels of a 480x480 crop (scaled with the crop) that the object to segment, and
-    another one that takes part, must show. Where no object does, the crop is drawn again, at most `max_redraws` times;
-    then the largest object is taken, and without any the sample is all background.
+    another one that takes part, must show in a still of several objects; the object of a still of one may have any
+    size. (Published for LVIS, but there as a choice of annotations by their area in the picture.) Where no object
+    does, the crop is drawn again, at most `max_redraws` times (ours); then the largest object is taken, and without any
+    the sample is all background.
     """
 
     crop_size: int = 480
@@ -145,10 +147,11 @@ def sample_still_correction(
     # Id 0 stands for no object, and is the background in the still.
     true_mask = shown[object_id] if object_id else np.zeros_like(shown[object_id])
     other = shown[other_id] & ~true_mask if other_id else None
-    correction = sample_correction(rng, true_mask, other, settings)
+    ignored = shown[IGNORE_ID] & ~true_mask if has_ignored else None
+    correction = sample_correction(rng, true_mask, other, settings, ignored)
     labels = true_mask.astype(np.uint8)
-    if has_ignored:
-        labels[shown[IGNORE_ID] & ~true_mask] = IGNORE_ID
+    if ignored is not None:
+        labels[ignored] = IGNORE_ID
     return StillCorrection(
         rgb=view.rgb,
         current_mask=correction.current_mask,
@@ -166,12 +169,13 @@ def _draw_crop_with_object(
 ) -> tuple[np.ndarray, int, int, bool]:
     """Return the matrix from still to crop, the object to segment, another (id 0: none), and if pixels are ignored."""
     pixels = (settings.crop_size / _PUBLISHED_CROP) ** 2
+    least = settings.min_object_area * pixels if len(still.object_ids()) > 1 else 1
     for _ in range(1 + settings.max_redraws):
         matrix = _draw_matrix(rng, still, settings)
         areas = np.bincount(warp_ids(still.ids, matrix, settings.crop_size).ravel(), minlength=256)
         has_ignored = bool(areas[IGNORE_ID])
         areas[[0, IGNORE_ID]] = 0
-        usable = np.flatnonzero(areas >= max(1, settings.min_object_area * pixels))
+        usable = np.flatnonzero(areas >= max(1, least))
         if len(usable):
             break
     else:

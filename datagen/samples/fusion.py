@@ -14,10 +14,12 @@ from ..augmentation.colour import JitterRange, change_colour, draw_jitter
 from ..corpus.reader import Corpus
 from ..corpus.records import IGNORE_ID
 from ..corpus.soft_mask_reader import SoftMaskReader
-from ..corpus.soft_masks import Reference
+from .fusion_draws import NUM_OBJECTS, FusionDraw, FusionPair, draw_fusion, draw_of_pairs, fusion_pairs
 from .parts import Draw
 
-NUM_OBJECTS = 2
+MORE_REFERENCES = (
+    "make fusion data with a smaller --separation, a larger --reach or a smaller --min-area, in another folder"
+)
 _PUBLISHED_CROP = 384
 
 
@@ -95,20 +97,11 @@ class FusionSample:
     object_ids: tuple[int, ...]
 
 
-class FusionDraw(NamedTuple):
-    """What was drawn from a clip: the frame to be fused, the previous and the new interaction, one or two objects."""
-
-    target: int
-    previous: int
-    new: int
-    object_ids: tuple[int, ...]
-
-
 class FusionPart:
     """Clips with soft masks as a part of a mixture; items are the clips of the split.
 
-    ValueError when the corpus has no soft masks or no clip in the split; when sampling, for a corpus whose clips have
-    no two references that know one object in one frame.
+    A clip without two references that know one object in a third frame (see `fusion_pairs`) gives samples of the
+    others. ValueError when the corpus has no soft masks, or the split no clip, or none that a sample can be drawn from.
     """
 
     num_frames = 1
@@ -127,6 +120,13 @@ class FusionPart:
         self.keys = [clip.key for clip in corpus.split(split)]
         if not self.keys:
             raise ValueError(f'{corpus.root} has no clip in its split "{split}"; make fusion data of such clips')
+        # Most often the first clip will do; the manifests of all shards would take minutes for a large corpus.
+        self._usable = next((key for key in self.keys if self._pairs(key)), None)
+        if self._usable is None:
+            raise ValueError(
+                f'{corpus.root}: of the {len(self.keys)} clips of its split "{split}" none has two references that '
+                f"know one object in a frame {'between' if settings.between else 'beside'} them; {MORE_REFERENCES}"
+            )
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -146,15 +146,19 @@ class FusionPart:
             if trial >= settings.max_trials - settings.lenient_trials or _differ(previous[0], new[0], settings):
                 break
         if kept is None:
-            raise ValueError(
-                f"{self.corpus.root}: {settings.max_trials} draws found no object that two references know in one "
-                "frame; make fusion data with a smaller --separation or a larger --reach"
-            )
+            # All trials may miss where few clips, or few frames of them, can be drawn from.
+            key = next(key for key in (self.keys[item], self._usable) if self._pairs(key))
+            drawn = draw_of_pairs(rng, self._pairs(key))
+            crop = _Crop.draw(rng, *self._shape(key), settings)
+            kept = key, drawn, crop, *(self._masks(key, t, drawn.target, drawn.object_ids, crop) for t in drawn[1:3])
         return self._finish(rng, *kept)
 
     def fetch(self, item: int) -> Draw:
         """Return `sample` for one clip: a sample needs few of its bytes."""
         return lambda rng, max_jump: self.sample(rng, item, max_jump)
+
+    def _pairs(self, key: str) -> list[FusionPair]:
+        return fusion_pairs(self.masks.references(key), self.corpus.annotated_frames(key), self.settings.between)
 
     def _shape(self, key: str) -> tuple[int, int]:
         clip = self.corpus.clip(key)
@@ -179,7 +183,8 @@ class FusionPart:
         pictures, labels = [], []
         for t in (drawn.target, drawn.new):
             rgb, ids = self.corpus.read_frame(key, t)
-            pictures.append(change_colour(crop.apply(rgb, BORDER_RGB), change))
+            # Colours first, so that the border keeps its neutral colour, and the means are those of the picture.
+            pictures.append(crop.place(change_colour(crop.inside(rgb), change), BORDER_RGB))
             labels.append(crop.apply(_labels(ids, drawn.object_ids), IGNORE_ID))
         apart = abs(drawn.new - drawn.previous)
         distances = [abs(drawn.target - t) / apart for t in (drawn.previous, drawn.new)]
@@ -197,40 +202,6 @@ class FusionPart:
             frames=(drawn.target, drawn.previous, drawn.new),
             object_ids=drawn.object_ids,
         )
-
-
-def draw_fusion(
-    rng: np.random.Generator, references: Sequence[Reference], annotated: np.ndarray, between: bool = False
-) -> FusionDraw | None:
-    """Draw a reference, an object of it, a frame that it was carried to, then a second reference and object.
-
-    The second reference is another one that lies among the frames of the first, has the object and was carried to the
-    frame; the second object one that both have. The frame is neither of the two: there the mask is known. It must be
-    among `annotated`. None when the first draws leave nothing to choose from.
-    """
-    if len(references) < 2:
-        return None
-    first = references[int(rng.integers(len(references)))]
-    object_id = first.object_ids[int(rng.integers(len(first.object_ids)))]
-    targets = np.intersect1d(first.frames(), annotated)
-    if not len(targets):
-        return None
-    target = int(targets[int(rng.integers(len(targets)))])
-    seconds = [
-        other
-        for other in references
-        if other.frame not in (first.frame, target)
-        and first.first <= other.frame <= first.last
-        and other.first <= target <= other.last
-        and object_id in other.object_ids
-        and (not between or min(first.frame, other.frame) < target < max(first.frame, other.frame))
-    ]
-    if not seconds:
-        return None
-    second = seconds[int(rng.integers(len(seconds)))]
-    others = [i for i in first.object_ids if i != object_id and i in second.object_ids]
-    also = [others[int(rng.integers(len(others)))]] if others else []
-    return FusionDraw(target, first.frame, second.frame, (object_id, *also))
 
 
 class _Crop(NamedTuple):
@@ -251,9 +222,16 @@ class _Crop(NamedTuple):
 
     def apply(self, image: np.ndarray, border: int | tuple[int, int, int]) -> np.ndarray:
         """Return the square of an image (H, W[, 3]), uint8; `border` outside of it."""
-        result = np.empty((self.size, self.size, *image.shape[2:]), np.uint8)
+        return self.place(self.inside(image), border)
+
+    def inside(self, image: np.ndarray) -> np.ndarray:
+        """Return what the square shows of an image (H, W[, 3])."""
+        return image[max(0, self.top) : self.top + self.size, max(0, self.left) : self.left + self.size]
+
+    def place(self, inside: np.ndarray, border: int | tuple[int, int, int]) -> np.ndarray:
+        """Return the square, uint8 (size, size[, 3]), with this of an image in it; `border` outside of it."""
+        result = np.empty((self.size, self.size, *inside.shape[2:]), np.uint8)
         result[:] = border
-        inside = image[max(0, self.top) : self.top + self.size, max(0, self.left) : self.left + self.size]
         top, left = max(0, -self.top), max(0, -self.left)
         result[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
         return np.ascontiguousarray(result[:, ::-1]) if self.flip else result

@@ -1,12 +1,13 @@
 """The parts of a mixture: what a sample is, where samples come from, and the clips of a corpus as triplets."""
 
-from collections.abc import Callable
-from typing import ClassVar, Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
 from ..corpus.fetched import FetchedClip
 from ..corpus.reader import Corpus
+from ..corpus.shards import DamagedFile
 from .triplets import MIN_FRAMES, Triplet, TripletSettings, divided_jump, sample_triplet
 
 
@@ -48,8 +49,9 @@ class ClipPart:
     """Clips of a corpus, as triplets.
 
     Items are the clips of the split with at least three frames that have ids; only those frames are drawn, so clips
-    with sparse annotation serve as they are. jump_divisor: the curriculum's jump counts frames of the video; where a
-    corpus holds every n-th of them, give n (YouTube-VOS's training frames: 5).
+    with sparse annotation serve as they are. jump_divisor: the curriculum's jump counts frames of the video, so a
+    corpus that holds every n-th of them has the divisor n (YouTube-VOS's training frames: 5); None takes that of the
+    first clip that can be read, as its metadata tells it (see `video_step`).
 
     ValueError when the corpus has no such clip.
     """
@@ -63,13 +65,14 @@ class ClipPart:
         settings: TripletSettings,
         weight: float = 1.0,
         split: Literal["train", "val", "all"] = "train",
-        jump_divisor: int = 1,
+        jump_divisor: int | None = None,
     ) -> None:
-        if jump_divisor < 1:
+        if jump_divisor is not None and jump_divisor < 1:
             raise ValueError(f"jump_divisor is {jump_divisor}, it must be at least 1")
-        self.corpus, self.settings, self.weight, self.jump_divisor = corpus, settings, weight, jump_divisor
+        self.corpus, self.settings, self.weight = corpus, settings, weight
         self.crop_size = settings.crop_size
         self.keys = usable_keys(corpus, split)
+        self.jump_divisor = jump_divisor or _step_of_corpus(corpus, self.keys)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -86,10 +89,32 @@ class ClipPart:
         return lambda rng, max_jump: sample_triplet(rng, clip, clip.key, divided_jump(max_jump, divisor), settings)
 
 
+def video_step(metadata: Mapping[str, Any]) -> int:
+    """Return n where a clip holds every n-th frame of its video, 1 where it holds all or does not tell.
+
+    metadata: of a clip. A packed clip names its frames as its source did; where those names are numbers that ascend,
+    the median of their gaps counts. YouTube-VOS: 00000, 00005, 00010 and so on give 5.
+    """
+    names = metadata.get("source", {}).get("frames", ())
+    if len(names) < 2 or not all(name.isdecimal() for name in names):
+        return 1
+    return max(1, int(np.median(np.diff([int(name) for name in names]))))
+
+
+def _step_of_corpus(corpus: Corpus, keys: Sequence[str]) -> int:
+    # One clip speaks for all: a corpus is packed from one source, and each clip would cost one more read.
+    for key in keys:
+        try:
+            return video_step(corpus.metadata(key))
+        except DamagedFile:
+            continue  # whoever draws from it stops or skips, as was asked
+    return 1
+
+
 def usable_keys(corpus: Corpus, split: Literal["train", "val", "all"]) -> list[str]:
     """Return the keys of the clips of a split that triplets can be drawn from: 3 frames or more have ids.
 
-    ValueError when there is none.
+    ValueError when there is none, or when none of them shows an object.
     """
     clips = corpus.split(split)
     usable = [clip.key for clip in clips if corpus.num_annotated(clip.key) >= MIN_FRAMES]
@@ -98,4 +123,7 @@ def usable_keys(corpus: Corpus, split: Literal["train", "val", "all"]) -> list[s
             f'{corpus.root} has no clip of {MIN_FRAMES} frames or more in its split "{split}" (frames without ids do '
             "not count); give another corpus"
         )
+    shown = {clip.key for clip in clips if clip.object_ids}
+    if shown.isdisjoint(usable):
+        raise ValueError(f'no clip of {corpus.root} in its split "{split}" shows an object; give another corpus')
     return usable

@@ -49,7 +49,7 @@ class VisitDataset(Dataset):
         except (ValueError, OSError) as error:
             return error
         batch = collate([one.sample for one in dealt])
-        return {**batch, "number": [visit] * len(dealt), "damaged": [list(one.damage) for one in dealt]}
+        return {**batch, "number": torch.full((len(dealt),), visit), "damaged": [list(one.damage) for one in dealt]}
 
 
 def make_stream_loader(

@@ -149,6 +149,8 @@ def test_clip_without_object_in_its_first_frame_is_left_out_by_name(tiny_world, 
     found = open_sequences(tmp_path / "corpus")
     assert [sequence.name for sequence in found.sequences] == ["tiny-000001"]
     assert found.left_out == ("tiny-000000",)
+    whole = open_sequences(tmp_path / "corpus", from_first=False)
+    assert [sequence.name for sequence in whole.sequences] == ["tiny-000000", "tiny-000001"] and not whole.left_out
 
 
 def test_corpus_without_held_out_clips_says_so(tiny_world, tmp_path):

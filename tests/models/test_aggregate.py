@@ -1,7 +1,7 @@
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vosforge.models.aggregate import aggregate_logits, soft_aggregate
+from vosforge.models.aggregate import aggregate_logits, hard_labels, soft_aggregate
 
 probabilities = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=5)
 
@@ -51,3 +51,9 @@ def test_doubles_are_not_rounded():
     odds = torch.tensor([0.28 / 0.72, 0.3 / 0.7, 0.6 / 0.4], dtype=torch.float64)
     assert result.dtype == torch.float64
     assert torch.allclose(result[:, 0], odds / odds.sum(), atol=1e-14, rtol=0)
+
+
+def test_the_label_is_that_of_the_largest_share_and_the_rest_is_background():
+    masks = torch.tensor([[0.6, 0.3, 0.0, 0.4], [0.1, 0.6, 0.2, 0.1]])
+    assert hard_labels(masks).tolist() == [1, 2, 0, 0]
+    assert hard_labels(masks[None], dim=1).tolist() == [[1, 2, 0, 0]]

@@ -129,3 +129,16 @@ def test_trunk_parameters_carry_torchvision_names():
                 expected |= {f"{prefix}.conv{part}.weight", f"{prefix}.bn{part}.weight", f"{prefix}.bn{part}.bias"}
         expected |= {f"layer{layer}.0.downsample.{name}" for name in ("0.weight", "1.weight", "1.bias")}
     assert names == expected
+
+
+def test_keys_alone_are_those_of_the_whole_encoding(tiny):
+    rgb, mask, other = torch.rand(2, 3, 32, 48), torch.rand(2, 1, 32, 48), torch.rand(2, 1, 32, 48)
+    for module in (tiny.memory_head.value, tiny.query_head.value, tiny.skip8, tiny.skip4):
+        module.register_forward_hook(lambda *_: calls.append(1))
+    calls = []
+    with torch.no_grad():
+        keys = tiny.memory_key(rgb, mask, other), tiny.query_key(rgb)
+        assert not calls
+        assert torch.equal(keys[0], tiny.memorize(rgb, mask, other)[0])
+        assert torch.equal(keys[1], tiny.encode_query(rgb).key)
+    assert len(calls) == 4

@@ -142,3 +142,24 @@ def test_weights_with_a_number_of_numpy_beside_them_are_read(tmp_path):
 def test_a_checkpoint_of_another_kind_is_refused_by_name(saved):
     with pytest.raises(ValueError, match="network of kind 'propagation', expected 's2m'"):
         initialise_from(S2MNetwork(S2M_SIZES["tiny"]), saved)
+
+
+def test_a_damaged_checkpoint_is_never_used(saved):
+    content = bytearray(saved.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 40] = bytes(byte ^ 0x55 for byte in content[middle : middle + 40])
+    saved.write_bytes(content)
+    with pytest.raises(ValueError, match=r"last\.pt is damaged at .*give another checkpoint"):
+        load_network(saved)
+
+
+def test_a_full_disk_is_named_and_the_old_checkpoint_stays(saved, monkeypatch):
+    def unexpected(content, file):
+        file.write(b"half")
+        raise RuntimeError("unexpected pos 64 vs 0")
+
+    monkeypatch.setattr(checkpoint.torch, "save", unexpected)
+    with pytest.raises(OSError, match=r"last\.pt could not be written .*is there room on the disk"):
+        save_atomically(saved, {"schema": 1})
+    monkeypatch.undo()
+    assert read_checkpoint(saved)["step"] == 3

@@ -259,6 +259,21 @@ def test_mistakes_are_named_before_anything_is_written(places, tmp_path):
         assert not (tmp_path / "out").exists()
 
 
+def test_data_without_masks_to_train_on_ends_in_an_error_that_names_the_way_out(places, tmp_path):
+    for _ in range(2):  # also when all is there already
+        with pytest.raises(
+            ValueError, match=r"in none of its 3 clips two references know .*--min-area, in another folder"
+        ):
+            run(command(places, tmp_path / "out", min_area=5000))
+
+
+def test_clips_that_training_passes_over_are_counted(places, tmp_path, capsys):
+    # Clip 1 has ids in one block of frames, so one reference.
+    mixed = write_clips(tmp_path / "mixed", annotated_of={1: (0, 1)})
+    assert run(command({**places, "data": str(mixed)}, tmp_path / "out")) == 0
+    assert "1 clips, such as fusion-000001, have no two references" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_ray_makes_the_same_bytes(places, made, tmp_path):
     pytest.importorskip("ray", reason="needs the extra farm")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from fusion_world import IDS, frame_of, write_clips
 from rich.console import Console
+from vosforge.datagen.storage.files import sha256_of_file
 from vosforge.models.propagation import SIZES, PropagationNetwork
 from vosforge.train.checkpoint import checkpoint_content, save_atomically
 from vosforge.train.evaluation import fusion_gain
@@ -159,6 +160,12 @@ def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
     assert results["dataset"]["sequences"] == 1 and len(results["pairs"]) == 3
     assert set(results["pairs"][0]["scores"]["ours"]) <= {str(i) for i in IDS}
     assert (tmp_path / "out" / "fusion.png").stat().st_size > 1000
+    assert results["propagation_sha256"] == sha256_of_file(files["propagation"])
+    # A fusion checkpoint may have any label, that of a file "propagation.pt" too.
+    evaluate_fusion(replace(command, checkpoint=(f"propagation={files['fusion']}",)), Console(quiet=True))
+    results = json.loads((tmp_path / "out" / "fusion.json").read_text())
+    assert results["propagation_sha256"] == sha256_of_file(files["propagation"])
+    assert results["checkpoints_sha256"] == {"propagation": sha256_of_file(files["fusion"])}
     for changes, said in (
         ({"propagation": files["fusion"]}, "of kind 'fusion', expected 'propagation'"),
         ({"checkpoint": (str(files["propagation"]),)}, "of kind 'propagation', expected 'fusion'"),

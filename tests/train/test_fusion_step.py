@@ -131,6 +131,20 @@ def test_the_difference_is_that_of_the_interacted_frame_seen_by_the_companion(ne
     assert torch.equal(seen["rgb"][0], seen["rgb"][1])
 
 
+def test_pixels_to_be_ignored_in_the_interacted_frame_are_no_change(stage, network, companion, batch):
+    seen = {}
+    plain = network.forward
+    network.forward = lambda **given: seen.update(given) or plain(**given)
+    # The old masks were right but for an object's left part, of which nobody knows what it is.
+    labels = batch["labels"].clone()
+    labels[:, 4:14, 4:9] = 255
+    take_step(stage, network, companion, {**batch, "labels_interaction": labels, "previous_there": batch["new"]})
+    assert seen["a_plus"].abs().max() == 0 and seen["a_minus"].abs().max() == 0
+    labels[:, 4:14, 4:9] = 0
+    take_step(stage, network, companion, {**batch, "labels_interaction": labels, "previous_there": batch["new"]})
+    assert seen["a_minus"].max() > 0
+
+
 def test_the_cells_that_the_attention_reads_can_be_limited(stage, network, companion, batch):
     full, limited = (take_step(stage, network, companion, batch, top_k=k).loss for k in (None, 1))
     assert not torch.equal(full, limited)

@@ -107,3 +107,11 @@ def test_geometry_there_and_back_keeps_a_mask(size, short_side):
     assert entered.shape[-2] % 16 == entered.shape[-1] % 16 == 0
     back = geometry.leave(entered).round()
     assert (back != mask).float().mean() < (0.02 if short_side else 1e-9)
+
+
+def test_a_picture_enters_with_a_border_that_the_network_sees_as_zero():
+    mean = NormaliseColours().mean
+    entered = FrameGeometry.of(HEIGHT, WIDTH, None).enter_picture(frame(), mean)
+    assert entered.shape == (1, 3, 48, 64) and entered.dtype == torch.float32
+    assert torch.allclose(entered[..., 4:44, 4:60], torch.tensor(120 / 255))
+    assert torch.equal(entered[..., :4, :], mean.expand(-1, -1, 4, 64))

@@ -45,7 +45,57 @@ def test_ignored_pixels_have_no_loss_and_no_part_in_the_iou(scores):
     log_odds, labels = scores
     labels[:, 4:] = 255
     seen = torch.nn.functional.cross_entropy(log_odds[:, :, :4], labels[:, :4])
-    assert torch.allclose(bootstrapped_cross_entropy(log_odds, labels, torch.ones(2, 2), 0.5), seen)
+    assert torch.allclose(bootstrapped_cross_entropy(log_odds, labels, torch.ones(2, 2), 1.0), seen)
     predicted = labels.clone()
     predicted[:, 4:] = 1
     assert mean_iou(predicted, labels, torch.ones(2, 2)).item() == 1.0
+
+
+def test_half_ignored_sample_has_the_loss_of_its_other_half_also_of_its_hardest_pixels(scores):
+    log_odds, labels = scores
+    labels[0, 4:] = 255
+    for kept in (1.0, 0.5, 0.15, 0.001):
+        alone = [
+            bootstrapped_cross_entropy(log_odds[:1, :, :4], labels[:1, :4], torch.ones(1, 2), kept),
+            bootstrapped_cross_entropy(log_odds[1:], labels[1:], torch.ones(1, 2), kept),
+        ]
+        together = bootstrapped_cross_entropy(log_odds, labels, torch.ones(2, 2), kept)
+        assert together.item() == pytest.approx(sum(alone).item() / 2)
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.3])
+def test_gradient_flows_to_the_kept_pixels_with_a_label_alone(scores, kept):
+    log_odds, labels = scores
+    log_odds = log_odds.requires_grad_()
+    labels[0, 4:] = 255
+    bootstrapped_cross_entropy(log_odds, labels, torch.ones(2, 2), kept).backward()
+    moved = log_odds.grad.abs().sum(dim=1) > 0
+    assert moved.sum(dim=(1, 2)).tolist() == [int(32 * kept), int(64 * kept)]
+    assert not moved[0, 4:].any()
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.3])
+def test_sample_without_labels_has_no_loss_and_no_gradient(scores, kept):
+    log_odds, labels = scores
+    log_odds = log_odds.requires_grad_()
+    labels[0] = 255
+    alone = bootstrapped_cross_entropy(log_odds[1:], labels[1:], torch.ones(1, 2), kept)
+    loss = bootstrapped_cross_entropy(log_odds, labels, torch.ones(2, 2), kept)
+    loss.backward()
+    assert torch.allclose(loss, alone / 2)
+    assert torch.isfinite(log_odds.grad).all() and not log_odds.grad[0].any()
+
+
+def test_mean_iou_does_not_depend_on_how_a_batch_is_divided():
+    labels = torch.zeros(4, 4, 4, dtype=torch.long)
+    labels[0, :2], labels[0, 2:], labels[1, :2], labels[2, 2:] = 1, 2, 1, 2
+    predicted = torch.where(labels == 2, 0, labels)
+    exists = torch.ones(4, 2)
+    means = [
+        torch.stack(
+            [mean_iou(*(part.split(size)[i] for part in (predicted, labels, exists))) for i in range(4 // size)]
+        )
+        for size in (4, 2, 1)
+    ]
+    # By sample: one object of two, the only one, the only one missed, none to find.
+    assert [mean.mean().item() for mean in means] == [pytest.approx((0.5 + 1 + 0 + 1) / 4)] * 3

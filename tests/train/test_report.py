@@ -12,6 +12,9 @@ from vosforge.train.report.curves import charts_of
 from vosforge.train.report.line_chart import Line, line_chart, number
 from vosforge.train.report.page import page, write_report
 from vosforge.train.report.run_record import read_run
+from vosforge.train.report.setting_rows import setting_rows
+from vosforge.train.sample_settings import whole_sample_settings
+from vosforge.train.stages.table import stage_named
 
 
 @pytest.fixture
@@ -111,6 +114,20 @@ def test_settings_that_are_not_the_stages_own_are_marked(run_folder):
     assert "<mark>0.9, 0.99</mark> <small>the stage: 0.9, 0.999</small>" in html
     # Not marked: what is as the stage has it.
     assert "<mark>160</mark>" not in html and html.count("<mark>") == 4
+
+
+def test_every_number_of_the_samples_has_a_row_that_tells_who_set_it(run_folder):
+    path = run_folder / "config.json"
+    config = json.loads(path.read_text())
+    whole = json.loads(json.dumps(whole_sample_settings(stage_named("propagation-rendered-mini"))))
+    whole["clip_jitter"]["brightness"] = 0.25
+    config["identity"]["sample_settings"] = whole
+    path.write_text(json.dumps(config))
+    rows = {row.name.strip(): row for row in setting_rows(read_run(run_folder))}
+    assert rows["clip_jitter.brightness"][1:] == ("0.25", "0.1", "of this run")
+    assert rows["area_scale"][1:] == ("0.25, 1", "", "set by the stage")
+    assert rows["rotation_degrees"][1:] == ("15", "", "default")
+    assert "vos_dataset.py" in rows["sample_settings."].source
 
 
 def test_pictures_show_the_latest_and_some_before(run_folder):

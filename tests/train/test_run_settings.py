@@ -13,6 +13,7 @@ from vosforge.train.checkpoint import load_network, read_checkpoint
 from vosforge.train.log import read_metrics
 from vosforge.train.request import RunRequest
 from vosforge.train.run import compile_parts, run
+from vosforge.train.run_folder import RunMismatch
 from vosforge.train.validation.validator import Validation
 
 
@@ -92,6 +93,32 @@ def test_run_folder_of_before_a_setting_was_known_is_resumed_while_the_setting_i
     config = json.loads(path.read_text())
     del config["identity"]["companion"]
     path.write_text(json.dumps(config))
+    assert run(request_for(), report=silent, announce=silent, batches=endless(squares)).finished
+
+
+def test_identity_holds_every_number_of_the_samples_and_a_folder_of_before_is_resumed(request_for, tiny_stage, squares):
+    result = run(request_for(), report=interrupt_at(3), announce=silent, batches=endless(squares))
+    path = result.checkpoint.parents[1] / "config.json"
+    config = json.loads(path.read_text())
+    whole = config["identity"]["sample_settings"]
+    assert whole["rotation_degrees"] == 15 and whole["clip_jitter"]["brightness"] == 0.1 and "crop_size" not in whole
+
+    def stored(settings):
+        config["identity"]["sample_settings"] = settings
+        path.write_text(json.dumps(config))
+
+    # A default that has changed since the run began, at the top and below.
+    for changed in ({"rotation_degrees": 7.0}, {"clip_jitter": {**whole["clip_jitter"], "contrast": 0.5}}):
+        stored({**whole, **changed})
+        with pytest.raises(
+            RunMismatch, match=r"sample_settings\.(rotation_degrees 7.0|clip_jitter.contrast 0.5) there"
+        ):
+            run(request_for(), report=silent, announce=silent, batches=endless(squares))
+    # Before, the identity had the stage's own values alone: those must be equal, and today's defaults be asked for.
+    stored({"area_scale": [0.25, 1.0]})
+    turned = replace(tiny_stage, sample_settings={**tiny_stage.sample_settings, "shear_degrees": 3.0})
+    with pytest.raises(RunMismatch, match=r"sample_settings.shear_degrees 10.0 there, 3.0 asked"):
+        run(request_for(stage=turned), report=silent, announce=silent, batches=endless(squares))
     assert run(request_for(), report=silent, announce=silent, batches=endless(squares)).finished
 
 

@@ -64,3 +64,16 @@ def test_crop_beyond_the_scaled_still_is_refused_before_anything_is_written(requ
     with pytest.raises(ValueError, match="short_side is 32, it must be at least crop_size, 48"):
         run(request_for(stage=stage), report=silent, announce=silent)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["micro_batch", "batch_size"])
+def test_micro_batch_without_statistics_is_refused_before_anything_is_written(request_for, tmp_path, name):
+    changes = {"stage": replace(request_for().stage, micro_batch=1)} if name == "micro_batch" else {"batch_size": 1}
+    with pytest.raises(ValueError, match=r"micro-batches of 1 sample have no batch statistics .* of at least 2, or"):
+        run(request_for(**changes), report=silent, announce=silent)
+    assert not (tmp_path / "run").exists()
+
+
+def test_micro_batch_of_one_sample_learns_with_frozen_statistics(request_for):
+    stage = replace(request_for().stage, micro_batch=1, train_batch_norm_until=0.0)
+    assert run(request_for(stage=stage, num_steps=1), report=silent, announce=silent).finished

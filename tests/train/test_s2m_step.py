@@ -91,12 +91,14 @@ def test_pixels_to_be_ignored_have_no_part_in_the_loss(stage, network):
     train_batch_norm(network, False)
     batch, lower = squares(), torch.arange(SIDE)[:, None].expand(4, SIDE, SIDE) >= SIDE // 2
 
-    def loss(value: int, step: int) -> float:
-        return take_step(stage, network, {**batch, "labels": batch["labels"].masked_fill(lower, value)}, step).loss
+    def loss(ignored: torch.Tensor) -> float:
+        labels = batch["labels"].masked_fill(ignored, 255)
+        return take_step(stage, network, {**batch, "labels": labels}, step=0).loss.item()
 
-    ignored = loss(255, step=0)
-    # Zero for half of the pixels, and the mean of what is left between object and background there.
-    assert 0 < ignored < min(loss(0, step=0), loss(1, step=0))
+    # Each sample is half of these pixels and half of those.
+    upper_alone, lower_alone = loss(lower), loss(~lower)
+    assert loss(lower & ~lower) == pytest.approx((upper_alone + lower_alone) / 2)
+    assert upper_alone != pytest.approx(lower_alone)
 
 
 def test_result_is_one_picture_of_ids_a_sample(stage, network):

@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from vosforge.train.schedule import JumpCurriculum, LearningRateSchedule
+from vosforge.train.schedule import BootstrapSchedule, JumpCurriculum, LearningRateSchedule
 from vosforge.train.stages.propagation import PROPAGATION_RENDERED
 from vosforge.train.stages.table import STAGES
 
@@ -43,8 +43,35 @@ def test_curriculum_with_a_switch_point_missing_is_refused():
         JumpCurriculum(jumps=(1, 2, 3), switch_at=(0.5,))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"end": 0.2}, "start is 0.2 and end 0.2 of a bootstrap; it must be 0 <= start < end"),
+        ({"start": -0.1}, "start is -0.1"),
+        ({"kept": 0.0}, "kept is 0.0, the fraction of pixels must be above 0"),
+        ({"kept": 1.5}, "kept is 1.5"),
+    ],
+)
+def test_bootstrap_that_keeps_no_pixel_or_ends_before_it_starts_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        BootstrapSchedule(**{"start": 0.2, "end": 0.5, "kept": 0.3, **changes})
+
+
+def test_curriculum_with_a_jump_of_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"jumps are \(5, 0\), each must be at least 1 frame"):
+        JumpCurriculum(jumps=(5, 0), switch_at=(0.5,))
+
+
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 def test_every_number_of_a_stage_has_a_source(stage):
     unsourced = {"name", "summary", "size", "start_from", "network", "step", "sources"}
     without = {name for name in ("step_settings", "companion") if not getattr(stage, name)}
     assert set(stage.__dataclass_fields__) - unsourced - without == set(stage.sources)
+
+
+def test_sources_speak_of_the_numbers_of_their_own_stage():
+    for stage in STAGES.values():
+        frozen = stage.train_batch_norm_until == 0
+        assert not (frozen and "statistics are learnt" in stage.sources["micro_batch"]), stage.name
+    static = STAGES["propagation-static-mini"]
+    assert static.batch_size != STAGES["propagation-static"].batch_size and "ours" in static.sources["batch_size"]

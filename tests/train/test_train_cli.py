@@ -4,6 +4,8 @@ import sys
 import pytest
 from vosforge.train.cli import List, Run, Show, execute
 from vosforge.train.commands.run import parse_data
+from vosforge.train.show import stage_table
+from vosforge.train.stages.table import STAGES
 
 
 def test_help_answers_within_a_second_without_torch():
@@ -27,6 +29,27 @@ def test_list_and_show_print_the_numbers_with_their_sources(capsys, monkeypatch)
     shown = capsys.readouterr().out
     for text in ("53,685,953 parameters", "500,000", "1e-05", "decay_at 0.9", "5, 10, 15, 20, 25, 5", "hyper_para.py"):
         assert text in shown
+
+
+@pytest.mark.parametrize(
+    ("stage", "rows"),
+    [
+        ("propagation-static", {"still_scale": "0.8, 1.5", "spline_points": "12", "still_jitter.hue": "0.05"}),
+        (
+            "propagation-rendered",
+            {"large_object_area": "900", "rotation_degrees": "15", "frame_jitter.contrast": "0.01"},
+        ),
+        ("s2m", {"errors.iou_target": "0.4, 0.95", "mixture.region.kind_probabilities": "0.33, 0.33, 0.34"}),
+        ("fusion-rendered", {"min_differing_area": "100", "max_trials": "20", "jitter.hue": "0.01"}),
+    ],
+)
+def test_show_prints_the_numbers_of_the_samples_that_the_stage_leaves_at_their_defaults(stage, rows):
+    names, values, sources = ([*column.cells] for column in stage_table(STAGES[stage]).columns)
+    shown = {name: (value, source) for name, value, source in zip(names, values, sources, strict=True)}
+    for name, value in rows.items():
+        assert shown[f"  {name}"] == (value, "default")
+    own = [name for name in STAGES[stage].sample_settings if shown[f"  {name}"][1] != "set by the stage"]
+    assert own == [] and "  crop_size" not in shown and "  size" not in shown
 
 
 def test_run_trains_and_the_same_command_finds_it_done(tiny_corpus, tmp_path, capsys):

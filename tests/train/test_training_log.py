@@ -56,3 +56,9 @@ def test_pictures_lie_in_the_run_folder_and_in_tensorboard(tmp_path):
     )
     assert events.Scalars("val/clips/J_and_F")[0].value == 0.5
     assert events.Scalars("val/loss")[0].value == 2.0
+
+
+def test_a_damaged_line_is_named(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2, "lo\n{"step": 3}\n')
+    with pytest.raises(ValueError, match=r"metrics\.jsonl is damaged in line 2"):
+        read_metrics(tmp_path / "metrics.jsonl")

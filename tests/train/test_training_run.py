@@ -175,6 +175,21 @@ def test_corpus_without_usable_clips_leaves_no_run_folder(request_for, tiny_worl
     assert not (tmp_path / "run").exists()
 
 
+def test_a_corpus_without_objects_is_named(request_for, tiny_world, tmp_path):
+    empty = tmp_path / "empty"
+    writer = CorpusWriter(empty, tiny_world.description(num_clips=1, val_every=0))
+    members = tiny_world.clip_members(0)
+    for place, (name, content) in enumerate(members):
+        if name.endswith(".json"):
+            members[place] = (name, json.dumps({**json.loads(content), "objects": []}).encode())
+    commit_part(empty, "tiny-000000", 0, members, {})
+    writer.assemble_ready()
+    writer.finish()
+    with pytest.raises(ValueError, match='in its split "train" shows an object'):
+        run(request_for(data=((empty, 1.0),)), report=silent, announce=silent)
+    assert not (tmp_path / "run").exists()
+
+
 def test_temporary_files_of_killed_runs_are_removed(request_for, squares):
     request = request_for()
     request.out.mkdir()
@@ -239,3 +254,20 @@ def test_bad_numbers_are_refused_by_name(request_for):
     for name, value in (("num_steps", 0), ("batch_size", -1), ("crop_size", 100), ("seed", -3)):
         with pytest.raises(ValueError, match=f"{name} is {value}"):
             request_for(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"step": 99}, "is of step 99"),
+        ({"size": {"x": 1}}, "network of size"),
+        ({"window": {"sums": {}}}, "optimiser or log window does not fit"),
+        ({"optimiser": {"state": {}, "param_groups": []}}, "optimiser or log window does not fit"),
+    ],
+)
+def test_a_checkpoint_that_is_not_of_this_run_is_named(request_for, squares, change, said):
+    result = run(request_for(), report=interrupt_at(1), announce=silent, batches=endless(squares))
+    content = read_checkpoint(result.checkpoint)
+    torch.save({**content, **change}, result.checkpoint)
+    with pytest.raises(ValueError, match=rf"last\.pt.*{said}"):
+        run(request_for(), report=silent, announce=silent, batches=endless(squares))

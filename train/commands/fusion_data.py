@@ -25,7 +25,7 @@ class FusionData(FarmOptions):
 
     What comes out is a corpus with the clips themselves and the masks beside them: the data of the fusion stages. The
     same command resumes it. Exit code 0 when every clip is there, 1 when some are missing (each is named with its
-    reason), 2 for a mistake.
+    reason), 2 for a mistake, or when no clip has masks that a fusion can be trained on.
     """
 
     checkpoint: Path
@@ -69,9 +69,13 @@ class FusionData(FarmOptions):
 
 
 def run(command: FusionData) -> int:
-    """Make the fusion data; returns 0 when every clip is there, 1 when some are missing, 130 when it was stopped."""
+    """Make the fusion data; returns 0 when every clip is there, 1 when some are missing, 130 when it was stopped.
+
+    ValueError for a mistake, and when what was made is nothing to train on.
+    """
     from ...datagen.commands.farm_run import run_clips
-    from ..fusion_data.job import FusionDataJob, make_fusion_data
+    from ...datagen.storage.store import open_store
+    from ..fusion_data.job import FusionDataJob, clips_without_samples, make_fusion_data
 
     device = command_device(command)
     farm = fusion_farm(command, device)
@@ -88,7 +92,7 @@ def run(command: FusionData) -> int:
         device=device,
     )
     try:
-        return run_clips(
+        code = run_clips(
             lambda on_begin, on_clip: make_fusion_data(job, farm, on_begin=on_begin, on_clip=on_clip),
             "propagating masks",
             "clips made",
@@ -97,6 +101,12 @@ def run(command: FusionData) -> int:
     except KeyboardInterrupt:
         print("stopped; what is finished is kept, the same command goes on from there", file=sys.stderr)
         return STOPPED
+    if open_store(command.out).size("index.json") is not None:
+        empty = clips_without_samples(job.root)
+        if empty:
+            why = "have no two references that know one object in a third frame"
+            print(f"{len(empty)} clips, such as {empty[0]}, {why}: training passes over them")
+    return code
 
 
 def fusion_settings(command: FusionData) -> FusionDataSettings:

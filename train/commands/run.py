@@ -113,7 +113,7 @@ def as_request(command: Run) -> "RunRequest":
     same += ("micro_batches_per_forward", "num_workers", "log_every", "checkpoint_every", "picture_every")
     same += ("validate_every", "validate_sequences", "validate_frames", "validate_short_side", "out")
     return RunRequest(
-        stage=with_overrides(stage_named(command.stage), command.set),
+        stage=with_overrides(stage_named(command.stage), command.set, command.crop_size),
         data=tuple(parse_data(text) for text in command.data),
         num_steps=command.steps,
         validate_on=tuple(parse_place(text) for text in command.validate_on),

@@ -14,8 +14,8 @@ from .errors import EvaluationError
 from .sequences import AnnotatedSequence, SequenceSet, listed
 
 
-def open_corpus(root: Path | str, split: str) -> SequenceSet:
-    """Open the clips of a split ("train", "val" or "all") that show an object in their first frame.
+def open_corpus(root: Path | str, split: str, *, from_first: bool = True) -> SequenceSet:
+    """Open the clips of a split ("train", "val" or "all"), with from_first those that show an object in frame 0 alone.
 
     Raises EvaluationError for a damaged corpus, a split without clips and a clip with frames that have no ids.
     """
@@ -31,7 +31,7 @@ def open_corpus(root: Path | str, split: str) -> SequenceSet:
             "choose another --split, or render with clips set apart for validation"
         )
     sequences = [_corpus_sequence(corpus, clip) for clip in clips]
-    shown = [sequence for sequence in sequences if sequence.read_truth(0).any()]
+    shown = [sequence for sequence in sequences if not from_first or sequence.read_truth(0).any()]
     if not shown:
         raise EvaluationError(f"corpus {root}: no clip of split {split} shows an object in its first frame")
     return SequenceSet(

@@ -107,7 +107,7 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
         fusions = {label: load_network(path, device, FUSION)[0] for label, path in paths.items()}
     except ValueError as error:
         raise EvaluationError(str(error)) from error
-    found = open_sequences(corpus_location(command.root), command.split, command.year)
+    found = open_sequences(corpus_location(command.root), command.split, command.year, from_first=False)
     sequences = [one for one in found.sequences if not command.sequence or one.name in command.sequence]
     unknown = sorted(set(command.sequence) - {one.name for one in sequences})
     if unknown:
@@ -119,12 +119,12 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
             shown.append((sequence, frames[len(frames) // 2]))
     summary = summarise_pairs(pairs)
     command.out.mkdir(parents=True, exist_ok=True)
-    files = {"propagation": command.propagation, **paths}
     results = {
         "schema": RESULTS_SCHEMA,
         "dataset": {"root": str(found.root), "kind": found.kind, "split": found.split, "sequences": len(sequences)},
         "settings": asdict(settings),
-        "checkpoints_sha256": {label: sha256_of_file(Path(path)) for label, path in files.items()},
+        "propagation_sha256": sha256_of_file(command.propagation),
+        "checkpoints_sha256": {label: sha256_of_file(Path(path)) for label, path in paths.items()},
         "methods": summary,
         "pairs": [asdict(pair) for pair in pairs],
     }

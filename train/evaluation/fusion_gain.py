@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...models.aggregate import soft_aggregate
+from ...models.aggregate import hard_labels, soft_aggregate
 from ...models.fusion import FusionNetwork
 from ...models.propagation import PropagationNetwork
 from ..inference.fusion import Interaction, blend_linearly, fused_logits, memorize_interaction
@@ -180,9 +180,7 @@ def _fused_frames(
     truth = sequence.read_truth(second)
 
     def picture(t: int) -> Tensor:
-        rgb = torch.from_numpy(np.ascontiguousarray(sequence.read_frame(t))).to(device)
-        rgb = rgb.permute(2, 0, 1)[None].float() / 255
-        return geometry.enter(rgb - propagation.mean) + propagation.mean
+        return geometry.enter_picture(sequence.read_frame(t), propagation.mean)
 
     def entered(soft: np.ndarray) -> Tensor:
         return geometry.enter(torch.from_numpy(soft).to(device).float()[None])
@@ -206,7 +204,7 @@ def _fused_frames(
             found = {method: _hard(probabilities, ids) for method, probabilities in chosen.items()}
             if fusions:
                 rgb = picture(t)
-                key = propagation.encode_query(rgb).key
+                key = propagation.query_key(rgb)
                 given = rgb, geometry.enter(previous[None]), geometry.enter(new[None]), distances
                 for label, network in fusions.items():
                     found[label] = _fused(network, interaction, key, given, geometry, ids, settings.attention_top_k)
@@ -228,8 +226,7 @@ def _fused(
 
 def _hard(probabilities: Tensor, ids: Sequence[int]) -> np.ndarray:
     """The ids uint8 (H, W) of soft masks (N, H, W) that leave the rest to the background."""
-    classes = torch.cat([1 - probabilities.sum(dim=0, keepdim=True), probabilities]).argmax(dim=0)
-    return np.array([0, *ids], np.uint8)[classes.cpu().numpy()]
+    return np.array([0, *ids], np.uint8)[hard_labels(probabilities).cpu().numpy()]
 
 
 def _scored(

@@ -86,7 +86,7 @@ def evaluate_rounds(command: Rounds, console: Console) -> dict[str, MethodScores
     if command.out.exists() and not command.out.is_dir():
         raise EvaluationError(f"--out {command.out} is a file; give a folder")
     methods = scribble_methods(command.checkpoint, command.grabcut, command.short_side, command.device)
-    found = open_sequences(corpus_location(command.root), command.split, command.year)
+    found = open_sequences(corpus_location(command.root), command.split, command.year, from_first=False)
     frames = frames_to_correct(found.sequences, settings)
 
     scores: dict[str, MethodScores] = {}

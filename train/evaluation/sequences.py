@@ -55,24 +55,28 @@ class SequenceSet:
     left_out: tuple[str, ...] = ()
 
 
-def open_sequences(root: Path | str, split: str = "val", year: str | None = None) -> SequenceSet:
+def open_sequences(
+    root: Path | str, split: str = "val", year: str | None = None, *, from_first: bool = True
+) -> SequenceSet:
     """Open a DAVIS tree or a corpus (folder or URL) and check that every frame of the split has its annotation.
 
     A grey 0/255 annotation is one object (id 1), as in DAVIS 2016; a palette annotation holds ids and 255 is void.
     `year` chooses between two lists in one tree ("2016" merges palette ids into one object); without it, the newer.
-    A DAVIS tree without ImageSets has one split, all its folders. Raises EvaluationError that names what is missing.
+    A DAVIS tree without ImageSets has one split, all its folders. from_first: a clip of a corpus is followed from its
+    first frame, so one that shows no object there is left out; False keeps it, for what starts in any frame.
+    Raises EvaluationError that names what is missing.
     """
     if "://" in str(root):
         from .corpus_sequences import open_corpus
 
-        return open_corpus(root, split)
+        return open_corpus(root, split, from_first=from_first)
     root = Path(root)
     if not root.is_dir():
         raise EvaluationError(f"{root} is {'not a folder' if root.exists() else 'missing'}; {_EXPECTED}")
     if (root / "index.json").is_file():
         from .corpus_sequences import open_corpus
 
-        return open_corpus(root, split)
+        return open_corpus(root, split, from_first=from_first)
     if not (root / "JPEGImages").is_dir() or not (root / "Annotations").is_dir():
         raise EvaluationError(
             f"{root} holds {listed(sorted(p.name for p in root.iterdir()))}; {_EXPECTED}{_hint(root)}"

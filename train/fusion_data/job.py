@@ -10,7 +10,10 @@ from typing import Any, Literal, NamedTuple
 
 from ...datagen.corpus.description import CorpusDescription
 from ...datagen.corpus.reader import Corpus
+from ...datagen.corpus.soft_masks import references_of
 from ...datagen.farm.farm import FarmSettings
+from ...datagen.samples.fusion import MORE_REFERENCES
+from ...datagen.samples.fusion_draws import fusion_pairs
 from ...datagen.storage.files import sha256_of_file
 from ...datagen.storage.store import open_store
 from ...datagen.writing.clip_job import ClipJobReport, run_clip_job
@@ -137,3 +140,23 @@ def make_fusion_data(
         on_begin=on_begin,
         on_clip=on_clip,
     )
+
+
+def clips_without_samples(root: str) -> list[str]:
+    """Return the keys of the clips of finished fusion data that training cannot draw from, by the order of the clips.
+
+    Those in which no two references know one object in a third frame. ValueError when no clip has such references.
+    """
+    corpus = Corpus.open(root)
+    empty = [
+        clip.key
+        for clip in corpus.clips
+        if not fusion_pairs(references_of(corpus.metadata(clip.key)), corpus.annotated_frames(clip.key))
+    ]
+    corpus.close()
+    if empty and len(empty) == len(corpus.clips):
+        raise ValueError(
+            f"{root}: in none of its {len(empty)} clips two references know one object in a third frame, so no fusion "
+            f"can be trained on it; {MORE_REFERENCES}"
+        )
+    return empty

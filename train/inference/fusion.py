@@ -27,7 +27,7 @@ def memorize_interaction(propagation: PropagationNetwork, rgb: Tensor, before: T
     """Memorise the frames of an interaction: rgb (B, 3, H, W) in [0, 1], before and after (B, N, H, W) in [0, 1]."""
     others = (after.sum(dim=1, keepdim=True) - after).flatten(0, 1)[:, None]
     rows = after.flatten(0, 1)[:, None]
-    key, _ = propagation.memorize(rgb.repeat_interleave(after.shape[1], dim=0), rows, others)
+    key = propagation.memory_key(rgb.repeat_interleave(after.shape[1], dim=0), rows, others)
     return Interaction(before=before.flatten(0, 1)[:, None], after=rows, key=key)
 
 

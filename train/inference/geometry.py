@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -30,6 +32,15 @@ class FrameGeometry:
         if self.inner != self.size:
             x = F.interpolate(x, self.inner, mode="bilinear", align_corners=False, antialias=True)
         return F.pad(x, self.padding)
+
+    def enter_picture(self, rgb: np.ndarray, mean: Tensor) -> Tensor:
+        """A picture uint8 (H, W, 3) -> float32 (1, 3, H, W) in [0, 1] at the network's size, on the device of `mean`.
+
+        mean: (1, 3, 1, 1), the colour that the network sees as zero. The padding has it, so it is zero after
+        normalisation, as published.
+        """
+        picture = torch.from_numpy(np.ascontiguousarray(rgb)).to(mean.device).permute(2, 0, 1)[None].float() / 255
+        return self.enter(picture - mean) + mean
 
     def leave(self, x: Tensor) -> Tensor:
         """The inverse of `enter`."""

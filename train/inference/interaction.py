@@ -66,10 +66,7 @@ def correct_ids(
     ids = torch.tensor(list(object_ids), device=device).view(-1, 1, 1)
     positive, negative = labels == ids, (labels != ids) & (labels != NO_STROKE)
     with torch.inference_mode():
-        picture = torch.from_numpy(np.ascontiguousarray(rgb)).to(device).permute(2, 0, 1)[None].float() / 255
-        # Padding is zero after normalisation, as published: the mean colour before it.
-        mean = network.normalise.mean
-        picture = geometry.enter(picture - mean) + mean
+        picture = geometry.enter_picture(rgb, network.normalise.mean)
         masks = geometry.enter((torch.from_numpy(current_ids).to(device) == ids)[:, None].float()).round()
         drawn = (F.pad(lines[:, None].float(), geometry.padding) for lines in (positive, negative))
         logits = _in_passes(network, picture, (masks, *drawn), settings.objects_per_pass)

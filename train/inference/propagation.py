@@ -79,16 +79,14 @@ def propagate_soft(
     """
     device = torch.device(settings.device)
     network = network.to(device).eval()
-    bank = MemoryBank(settings.max_memory_frames)
+    bank = MemoryBank(settings.max_memory_frames, num_given=1 + len(certain))
     geometry = FrameGeometry.of(*first_ids.shape, settings.short_side)
     pending: tuple[Tensor, Tensor, bool] | None = None
 
     def enter(name: str, frame: np.ndarray) -> Tensor:
         if frame.shape != (*first_ids.shape, 3) or frame.dtype != np.uint8:
             raise ValueError(f"{name} is {frame.dtype} {frame.shape}, expected uint8 {(*first_ids.shape, 3)}")
-        rgb = torch.from_numpy(np.ascontiguousarray(frame)).to(device).permute(2, 0, 1)[None].float() / 255
-        # Padding is zero after normalisation, as published: the mean colour before it.
-        return geometry.enter(rgb - network.mean) + network.mean
+        return geometry.enter_picture(frame, network.mean)
 
     for index, frame in enumerate(frames):
         with torch.inference_mode():

@@ -6,6 +6,7 @@ The only file of `train` that imports Ray, when it is called.
 import contextlib
 import functools
 import importlib
+import secrets
 import shutil
 import socket
 import threading
@@ -65,12 +66,12 @@ def run_on_ray(request: RunRequest, settings: RaySettings, announce: Callable[[s
         use_gpu = _uses_gpu(ray, request, settings)
         announce(f"Ray Train: {settings.num_ranks} processes, {'one GPU each' if use_gpu else 'on CPUs'}")
         made_here = not request.out.exists()
-        records = request.out / RAY_FOLDER
-        shutil.rmtree(records, ignore_errors=True)
+        # A folder of its own for each launch: a second one, which will be refused, leaves the first one's alone.
+        records = request.out / RAY_FOLDER / secrets.token_hex(4)
         records.mkdir(parents=True)
         trainer = TorchTrainer(
             _train_rank,
-            train_loop_config={"request": request, "device": "cuda" if use_gpu else "cpu"},
+            train_loop_config={"request": request, "device": "cuda" if use_gpu else "cpu", "records": records},
             torch_config=TorchConfig(timeout_s=round(PATIENCE.total_seconds())),
             scaling_config=ScalingConfig(
                 num_workers=settings.num_ranks,
@@ -88,6 +89,8 @@ def run_on_ray(request: RunRequest, settings: RaySettings, announce: Callable[[s
                 outcome = _outcome_of(trainer, settings, lambda: (records / STOP).touch())
         finally:
             shutil.rmtree(records, ignore_errors=True)
+            with contextlib.suppress(OSError):  # another launch has its records there
+                records.parent.rmdir()
             if made_here and request.out.is_dir() and not any(request.out.iterdir()):
                 request.out.rmdir()
     if "mistake" in outcome:
@@ -124,6 +127,7 @@ def _train_rank(config: dict[str, Any]) -> dict[str, Any]:
     from ..progress import show_progress
 
     request: RunRequest = config["request"]
+    records: Path = config["records"]
     context = ray.train.get_context()
     device = rank_device(config["device"], 0 if config["device"] == "cpu" else _visible_gpu(context))
     group = RankGroup(rank=context.get_world_rank(), num_ranks=context.get_world_size(), device=device)
@@ -139,10 +143,10 @@ def _train_rank(config: dict[str, Any]) -> dict[str, Any]:
         with contextlib.ExitStack() as stack:
             report, announce = None, None
             if group.is_first:
-                said = stack.enter_context((request.out / RAY_FOLDER / SAID).open("a", buffering=1))
+                said = stack.enter_context((records / SAID).open("a", buffering=1))
                 report = stack.enter_context(show_progress(Console(file=said), request.resolved("num_steps")))
                 announce = functools.partial(print, file=said)
-            stop = (request.out / RAY_FOLDER / STOP).exists if group.is_first else bool
+            stop = (records / STOP).exists if group.is_first else bool
             result = run(request, report=report, announce=announce, stop=stop, group=group)
     except TrainingFailed as error:
         return {"failed": str(error)}
@@ -238,11 +242,16 @@ def _repeated(said: Path, announce: Callable[[str], None]) -> Iterator[None]:
         while not is_over:
             # Asked before the last look, so that nothing is left out.
             is_over = over.wait(LISTEN_SECONDS)
-            text = said.read_text() if said.exists() else ""
-            whole = text[: text.rfind("\n") + 1]
-            for line in whole[position:].splitlines():
+            if not said.exists():
+                continue
+            with said.open("rb") as file:
+                file.seek(position)
+                new = file.read()
+            # A line is said when it is whole, so that no character is cut.
+            whole = new[: new.rfind(b"\n") + 1]
+            for line in whole.decode().splitlines():
                 announce(line)
-            position = len(whole)
+            position += len(whole)
 
     listener = threading.Thread(target=repeat, daemon=True)
     listener.start()

@@ -4,11 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..sample_settings import dotted, names_set_by, whole_sample_settings
 from .line_chart import number
 from .run_record import RunRecord
 
 # The stage's name stands in the heading; data and start have tables of their own.
 NOT_SHOWN = ("name", "init_sha256")
+# An em space, which a page does not swallow.
+INDENT = "\u2003"
 FIRST = ("size", "num_steps", "batch_size", "crop_size", "seed")
 
 
@@ -34,8 +37,24 @@ def setting_rows(record: RunRecord) -> list[Setting]:
     for name, value in ordered:
         if name in NOT_SHOWN or _is_table(value):
             continue
+        if name == "sample_settings":
+            rows += _sample_rows(value, stage, sources.get(name, ""))
+            continue
         own = "" if stage is None else _own(stage, name, value)
         rows.append(Setting(name, readable(value), own, sources.get(name, "")))
+    return rows
+
+
+def _sample_rows(value: Mapping[str, Any], stage: Any | None, source: str) -> list[Setting]:
+    """Return a heading with the source, and below it one row a number of the samples, by its dotted name."""
+    own = {} if stage is None else json.loads(json.dumps(dict(dotted(whole_sample_settings(stage)))))
+    set_by_stage = set() if stage is None else names_set_by(stage)
+    rows = [Setting("sample_settings.", "" if value else "defaults", "", source)]
+    for name, item in dotted(value or {}):
+        different = readable(own[name]) if name in own and own[name] != item else ""
+        origin = "of this run" if different else "set by the stage" if name in set_by_stage else "default"
+        origin = "" if stage is None else origin
+        rows.append(Setting(f"{INDENT}{name}", readable(item), different, origin))
     return rows
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from ...models.aggregate import aggregate_logits
+from ...datagen.corpus.records import IGNORE_ID
+from ...models.aggregate import aggregate_logits, hard_labels
 from ...models.fusion import FusionNetwork
 from ...models.propagation import PropagationNetwork
 from ..inference.fusion import blend_linearly, fused_logits, memorize_interaction
@@ -37,10 +37,12 @@ def fusion_step(
     rgb, labels, selector = batch["rgb"], batch["labels"], batch["selector"]
     previous, new, distances = batch["previous"], batch["new"], batch["distances"]
     ids = torch.arange(1, selector.shape[1] + 1, device=labels.device).view(1, -1, 1, 1)
-    after = (batch["labels_interaction"][:, None] == ids).to(rgb.dtype)
-    interaction = memorize_interaction(companion, batch["rgb_interaction"], batch["previous_there"], after)
+    there, before = batch["labels_interaction"][:, None], batch["previous_there"]
+    # Where nobody knows the truth, the interaction changed nothing.
+    after = torch.where(there == IGNORE_ID, before, (there == ids).to(before.dtype))
+    interaction = memorize_interaction(companion, batch["rgb_interaction"], before, after)
     with torch.no_grad():
-        query_key = companion.encode_query(rgb).key
+        query_key = companion.query_key(rgb)
     logits = fused_logits(network, interaction, query_key, rgb, previous, new, distances, top_k)
 
     log_odds = aggregate_logits(logits.sigmoid() * selector[:, :, None, None], dim=1)
@@ -50,13 +52,8 @@ def fusion_step(
         metrics = {"iou": mean_iou(predicted, labels, selector)}
         given = {"previous": previous, "new": new, "linear": blend_linearly(previous, new, distances)}
         for name, masks in given.items():
-            metrics[f"iou_{name}"] = mean_iou(_hard(masks), labels, selector)
+            metrics[f"iou_{name}"] = mean_iou(hard_labels(masks, dim=1), labels, selector)
     return StepResult(loss=loss, metrics=metrics, predicted=predicted[:, None])
-
-
-def _hard(masks: Tensor) -> Tensor:
-    """The labels (B, H, W) of soft masks (B, N, H, W) that leave the rest to the background."""
-    return torch.cat([1 - masks.sum(dim=1, keepdim=True), masks], dim=1).argmax(dim=1)
 
 
 FUSION_RENDERED = Stage(

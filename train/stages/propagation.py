@@ -151,7 +151,7 @@ PROPAGATION_RENDERED = Stage(
         "learning_rate": "Adam 1e-5, x0.1 at 450,000 of 500,000 steps",
         "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
         "curriculum": "train.py: 5, then 10, 15, 20, 25, 5 (BL30K switch points)",
-        "sample_settings": "vos_dataset.py: area scale for BL30K",
+        "sample_settings": "vos_dataset.py: area scale for BL30K; all else: the defaults of TripletSettings",
         "step_settings": "vos_dataset.py: two objects",
     },
 )
@@ -183,7 +183,8 @@ PROPAGATION_VIDEO = Stage(
         "learning_rate": "Adam 1e-5, x0.1 at 125,000 of 150,000 steps",
         "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
         "curriculum": "train.py: 5, then 10, 15, 20, 25, 5; YouTube-VOS counts its annotated frames, every 5th",
-        "sample_settings": "vos_dataset.py: area scale for real videos; the rule for objects is BL30K's alone",
+        "sample_settings": "vos_dataset.py: area scale for real videos; the rule for objects is BL30K's alone; all "
+        "else: the defaults of TripletSettings",
         "step_settings": "vos_dataset.py: two objects",
     },
 )
@@ -205,7 +206,11 @@ PROPAGATION_STATIC_MINI = replace(
     sample_settings={"still_scale": (0.8, 2.5), "min_visible_area": 400.0},
     sources=PROPAGATION_STATIC.sources
     | _MINI
-    | {"sample_settings": "ours: frames of clips hold small objects; the still is enlarged more, and one is in view"},
+    | {
+        "batch_size": "ours: that of the other small stages; the paper's is 14",
+        "sample_settings": "ours: frames of clips hold small objects; the still is enlarged more, and one is in view; "
+        "all else: the defaults of SequenceSettings, as static_dataset.py",
+    },
 )
 
 PROPAGATION_RENDERED_MINI = replace(
@@ -244,6 +249,7 @@ PROPAGATION_VIDEO_MINI = replace(
     | _MINI
     | {
         "learning_rate": "ours: a third of the stages before",
+        "micro_batch": "ours: as the stages before; batch norm is frozen, so samples do not depend on one another",
         "train_batch_norm_until": "ours: the statistics of the stages before stay",
     },
 )

@@ -54,14 +54,19 @@ def sample_correction(
     true_mask: np.ndarray,
     other_mask: np.ndarray | None = None,
     settings: CorrectionSettings = PUBLISHED,
+    ignored: np.ndarray | None = None,
 ) -> CorrectionSample:
     """Draw a mask with errors and the user who corrects it.
 
     true_mask: bool (H, W), the object. other_mask: bool (H, W), another object of the same picture, or None.
+    ignored: bool (H, W), pixels off the object of which nobody knows what they are, or None. The mask with errors may
+    reach into them, because a mask that ends there would give the object's outline away; but the user corrects no
+    error there, and no negative scribble lies on them.
     """
     require_masks(true_mask=true_mask)
+    known = None if ignored is None else ~ignored | true_mask
     if rng.random() < settings.from_zero_probability:
-        user = simulate_scribbles(rng, true_mask, None, settings.mixture)
+        user = _on_known(simulate_scribbles(rng, true_mask, None, settings.mixture), known)
         return CorrectionSample(current_mask=np.zeros_like(true_mask), user=user)
     current_mask, extra = perturb_mask(rng, true_mask, settings.errors), None
     if other_mask is not None:
@@ -71,10 +76,20 @@ def sample_correction(
                 extra = simulate_scribbles(rng, other_mask, None, settings.mixture)
             else:
                 current_mask = current_mask | perturb_to_iou(rng, other_mask, settings.other_iou, settings.errors)
-    user = simulate_scribbles(rng, true_mask, current_mask, settings.mixture)
+    seen = current_mask if known is None else current_mask & known
+    user = simulate_scribbles(rng, true_mask, seen, settings.mixture)
     if extra is not None:
         # A stroke on another object says "not this one", except where it crosses the object itself.
         lent = extra.positive & ~true_mask
         kinds = user.kinds + ("other-object",) * int(lent.any())
         user = UserInput(positive=user.positive, negative=user.negative | lent, kinds=kinds)
-    return CorrectionSample(current_mask=current_mask, user=user)
+    return CorrectionSample(current_mask=current_mask, user=_on_known(user, known))
+
+
+def _on_known(user: UserInput, known: np.ndarray | None) -> UserInput:
+    """Cut the negative scribbles to the pixels that are known; kinds () where nothing is left."""
+    if known is None:
+        return user
+    negative = user.negative & known
+    kinds = user.kinds if user.positive.any() or negative.any() else ()
+    return UserInput(positive=user.positive, negative=negative, kinds=kinds)

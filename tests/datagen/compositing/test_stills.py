@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from vosforge.datagen.compositing.still_folder import Backgrounds, StillFolder
-from vosforge.datagen.compositing.stills import CorpusStills, Still, StillMixture
+from vosforge.datagen.compositing.stills import CorpusStills, Still, StillMixture, paint_instances
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.records import ClipEntry
 from vosforge.datagen.imaging.images import encode_palette_png
@@ -150,8 +150,30 @@ def test_a_clip_gives_a_frame_that_shows_an_object_where_one_does():
         def is_annotated(self, _key, _t):
             return True
 
+        def instance_frames(self, _key):
+            return []
+
         def read_frame(self, _key, t):
             return np.zeros((4, 4, 3), np.uint8), np.full((4, 4), t == 9, np.uint8)
 
     stills = CorpusStills(SparseCorpus())
     assert all(stills.read(np.random.default_rng(seed), 0).object_ids().tolist() == [1] for seed in range(5))
+
+
+def test_of_overlapping_instances_the_smaller_is_on_top_and_crowds_are_ignored():
+    masks = np.zeros((4, 6, 8), bool)
+    masks[0, 1, 1], masks[1, :, :6], masks[2, 2:4], masks[3, :, 5:] = True, True, True, True
+    ids = paint_instances(masks, [False, False, False, True])
+    assert ids[1].tolist() == [2, 1, 2, 2, 2, 2, 255, 255]
+    assert ids[2].tolist() == [3] * 8
+
+
+def test_instances_beyond_254_are_ignored_the_smallest_first():
+    masks = np.zeros((256, 257), bool)[:, None]
+    for number, mask in enumerate(masks):
+        mask[0, number] = True
+    masks[:255, :, 256] = True
+    ids = paint_instances(masks, [False] * 256)
+    # 255 of two pixels, one of one: two are too many.
+    assert sorted(set(ids[0, :256].tolist())) == [*range(1, 255), 255]
+    assert ids[0, 255] == 255 and np.count_nonzero(ids[0, :256] == 255) == 2

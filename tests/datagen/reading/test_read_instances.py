@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("pycocotools", reason="needs the extra coco")
 
+from vosforge.datagen.compositing.stills import CorpusStills
 from vosforge.datagen.corpus.instances import Instance, encode_instances, encode_rle
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.records import ids_name, instances_name, metadata_name
@@ -57,3 +58,13 @@ def test_damaged_instances_are_named(overlapping):
         ValueError, match=r"clips-00000\.tar is damaged: frame 3 of clip tiny-000000: its bytes changed"
     ):
         Corpus.open(root).read_instances(key, 3)
+
+
+def test_stills_of_a_corpus_have_its_instances_as_ids(overlapping):
+    root, key, masks = overlapping
+    corpus = Corpus.open(root)
+    expected = np.where(masks[0], 1, np.where(masks[1], 255, 0))  # the second is a crowd
+    stills = CorpusStills(corpus)
+    drawn = [stills.read(np.random.default_rng(seed), 0) for seed in range(40)]
+    assert any(np.array_equal(still.ids, expected) for still in drawn)
+    assert any(np.array_equal(still.ids, corpus.read_ids(key, 0)) for still in drawn)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.records import ids_name, metadata_name
-from vosforge.datagen.samples.parts import ClipPart, usable_keys
+from vosforge.datagen.samples.parts import ClipPart, usable_keys, video_step
 from vosforge.datagen.samples.triplets import TripletSettings, read_triplet, sample_triplet
 from vosforge.datagen.writing.writer import CorpusWriter, commit_part
+from vosforge.train.batches import Source, make_part
 
 NUM_FRAMES = 21
 
@@ -82,3 +83,29 @@ def test_a_whole_clip_in_memory_draws_the_same_triplets(sparse_corpus):
             one, other = part.sample(np.random.default_rng(seed), item, 9), draw(np.random.default_rng(seed), 9)
             assert one.frames == other.frames and np.array_equal(one.rgb, other.rgb)
             assert np.array_equal(one.labels, other.labels)
+
+
+def test_the_step_of_a_video_is_the_median_gap_of_names_that_are_numbers():
+    names = [f"{t:05d}" for t in (0, 5, 10, 20, 25)]
+    assert video_step({"source": {"frames": names}}) == 5
+    assert [video_step({"source": {"frames": found}}) for found in ([], ["00010"], ["a", "b", "c"])] == [1, 1, 1]
+    assert video_step({"source": {"still": "a"}}) == video_step({}) == 1
+
+
+def test_a_corpus_of_every_fifth_frame_has_the_published_gaps(tiny_world, tmp_path):
+    root = tmp_path / "fifths"
+    writer = CorpusWriter(root, tiny_world.description(num_clips=1, val_every=0))
+    members = tiny_world.clip_members(0, num_frames=NUM_FRAMES)
+    metadata = json.loads(members[-1][1]) | {"source": {"frames": [f"{5 * t:05d}" for t in range(NUM_FRAMES)]}}
+    key = writer.key(0)
+    commit_part(root, key, 0, [*members[:-1], (metadata_name(key), json.dumps(metadata).encode())], {})
+    writer.finish()
+    part = make_part("clips", Source(root, 1.0), crop_size=32, settings={"max_resamples": 0})
+    for max_jump, largest in ((5, 2), (10, 3), (25, 6)):
+        drawn = [part.sample(np.random.default_rng(seed), 0, max_jump).frames for seed in range(60)]
+        assert max(abs(np.diff(frames)).max() for frames in drawn) == largest  # max_jump // 5 are passed over
+
+
+def test_a_damaged_first_shard_does_not_keep_a_mixture_from_being_opened(tiny_corpus):
+    (tiny_corpus / "shards" / "clips-00000.tar").unlink()
+    assert ClipPart(Corpus.open(tiny_corpus, "skip"), settings=TripletSettings(crop_size=32)).jump_divisor == 1

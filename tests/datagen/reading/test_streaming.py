@@ -132,3 +132,11 @@ def test_a_stream_ends_with_the_damage_that_stopped_it(tiny_corpus):
     with pytest.raises(DamagedFile):
         list(loader)
     assert list(loader) == []
+
+
+def test_a_batch_has_the_fields_and_types_of_the_other_loader(tiny_corpus):
+    [one] = stream(tiny_corpus, num_steps=1)
+    [other] = make_loader([part_of(tiny_corpus)], **COMMON | {"num_steps": 1})
+    assert {name: type(value) for name, value in one.items()} == {name: type(value) for name, value in other.items()}
+    for name in ("number", *TENSORS):
+        assert (one[name].dtype, one[name].shape) == (other[name].dtype, other[name].shape)

@@ -202,3 +202,19 @@ def other_object(sample) -> np.ndarray:
 
 def iou(first: np.ndarray, second: np.ndarray) -> float:
     return np.count_nonzero(first & second) / np.count_nonzero(first | second)
+
+
+def test_no_negative_scribble_lies_on_pixels_to_be_ignored():
+    still = boxes({255: (0, 0, 96, 144), 1: (20, 40, 76, 104), 0: (0, 60, 20, 84)})
+    for settings in (FIXED, dataclasses.replace(FIXED, from_zero_probability=1)):
+        for sample in draws(still, settings):
+            assert not (sample.negative & (sample.labels == 255)).any()
+            assert bool(sample.kinds) == bool(sample.positive.any() or sample.negative.any())
+    later = draws(still, dataclasses.replace(FIXED, from_zero_probability=0))
+    assert any((sample.current_mask & (sample.labels == 255)).any() for sample in later), "no cut at the outline"
+
+
+def test_the_only_object_of_a_still_may_have_any_size():
+    still, at = boxes({1: (40, 60, 48, 68)}), dataclasses.replace(FIXED, short_side=96, min_object_area=80.0**2)
+    matrices = [draw(still, dataclasses.replace(at, max_redraws=n), seed=4).rgb for n in (0, 5)]
+    assert np.array_equal(*matrices), "no crop is drawn again"

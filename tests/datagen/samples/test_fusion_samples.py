@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from fusion_world import IDS, REFERENCES, SIDE, frame_of, mask_value, write_clips, write_soft_masks
+from vosforge.datagen.augmentation.affine import BORDER_RGB
 from vosforge.datagen.augmentation.colour import JitterRange
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.shards import DamagedFile
 from vosforge.datagen.corpus.soft_masks import Reference
-from vosforge.datagen.samples.fusion import FusionPart, FusionSampleSettings, draw_fusion
+from vosforge.datagen.samples.fusion import FusionPart, FusionSampleSettings
+from vosforge.datagen.samples.fusion_draws import draw_fusion, fusion_pairs
 from vosforge.datagen.samples.loader import collate
 
 PLAIN = {"crop_size": SIDE, "flip_probability": 0.0}
@@ -146,8 +148,14 @@ def test_corpora_that_cannot_serve_are_named_with_the_way_out(tmp_path):
     with pytest.raises(ValueError, match=r"holds no soft masks.*fusion-data"):
         part_of(clips)
     lonely = Corpus.open(write_soft_masks(tmp_path / "lonely", references=REFERENCES[:1]))
-    with pytest.raises(ValueError, match=r"no object that two references know.*--separation"):
-        part_of(lonely).sample(np.random.default_rng(0), 0, 0)
+    with pytest.raises(ValueError, match=r"of the 2 clips .* none has two references that know.*--separation"):
+        part_of(lonely)
+    # References in neighbouring frames have no frame between them.
+    near = [Reference(frame=t, object_ids=(3,), first=0, last=8) for t in (0, 1)]
+    close = Corpus.open(write_soft_masks(tmp_path / "close", references=near))
+    assert len(part_of(close)) == 2
+    with pytest.raises(ValueError, match="one object in a frame between them"):
+        part_of(close, between=True)
     train_alone = Corpus.open(write_soft_masks(tmp_path / "one", num_clips=1))
     with pytest.raises(ValueError, match='no clip in its split "train"'):
         part_of(train_alone, split="train")
@@ -168,3 +176,34 @@ def test_damaged_masks_are_named_by_their_shard(tmp_path):
     path.write_bytes(content)
     with pytest.raises(DamagedFile, match=r"clips-00000.fusion.tar is damaged: clip soft-00000\d, object"):
         samples_of(part_of(Corpus.open(root)))
+
+
+def test_pairs_are_what_draws_can_give():
+    rng, annotated = np.random.default_rng(0), np.array([0, 2, 4, 5, 8, 11])
+    for between in (False, True):
+        drawn = [draw_fusion(rng, REFERENCES, annotated, between) for _ in range(600)]
+        found = {(draw.previous, draw.new, draw.target, draw.object_ids[0]) for draw in drawn if draw}
+        pairs = fusion_pairs(REFERENCES, annotated, between)
+        assert found == {(p.previous, p.new, t, i) for p in pairs for t in p.targets for i in p.object_ids}
+
+
+def test_a_sample_is_found_where_nearly_no_draw_gives_one(tmp_path):
+    # Frame 1 alone can be fused, from frame 0 on, and there is one trial.
+    references = [
+        Reference(frame=0, object_ids=(3,), first=0, last=2),
+        Reference(frame=2, object_ids=(3,), first=1, last=11),
+    ]
+    part = part_of(
+        Corpus.open(write_soft_masks(tmp_path / "corpus", references=references)), max_trials=1, lenient_trials=1
+    )
+    assert {part.sample(np.random.default_rng(seed), 0, 0).frames for seed in range(30)} == {(1, 0, 2)}
+
+
+def test_the_border_keeps_its_colour_and_does_not_count_in_the_contrast(tmp_path):
+    corpus = Corpus.open(write_soft_masks(tmp_path / "corpus"))
+    jitter = JitterRange(brightness=0.3, contrast=0.3, saturation=0.3)
+    tight, padded = (part_of(corpus, crop_size=size, jitter=jitter, differing=0.0) for size in (SIDE, SIDE + 16))
+    for seed in range(5):
+        one, other = (part.sample(np.random.default_rng(seed), 0, 0) for part in (tight, padded))
+        assert np.array_equal(one.rgb, other.rgb[8:-8, 8:-8])
+        assert (other.rgb[:8] == BORDER_RGB).all()

@@ -22,6 +22,18 @@ class LearningRateSchedule:
     decay_at: tuple[float, ...] = ()
     factor: float = 0.1
 
+    def __post_init__(self) -> None:
+        if not 0 < self.peak < math.inf or not 0 < self.factor <= 1:
+            raise ValueError(
+                f"peak is {self.peak} and factor {self.factor} of a learning rate; the peak must be positive and "
+                "finite, the factor above 0 and at most 1"
+            )
+        if not 0 <= self.warmup < 1 or self.decay not in ("step", "cosine"):
+            raise ValueError(
+                f"warmup is {self.warmup} and decay {self.decay!r} of a learning rate; the first must be from 0 to "
+                "1, the second step or cosine"
+            )
+
     def at(self, step: int, num_steps: int) -> float:
         """Learning rate of step `step` (0-based) of `num_steps`."""
         warmup_steps = round(self.warmup * num_steps)

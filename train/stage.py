@@ -1,5 +1,6 @@
 """What a training stage is: one literal of data, network, step function, optimiser, schedule and start point."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -79,11 +80,17 @@ class Stage:
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.micro_batch < 1 or self.batch_size % self.micro_batch:
-            raise ValueError(
-                f"batch_size is {self.batch_size} and micro_batch {self.micro_batch}; the first must be a multiple of "
-                "the second"
-            )
+        # That the batch is a multiple of it is asked of the run, which may have another batch: `BatchDivision`.
+        if self.micro_batch < 1:
+            raise ValueError(f"micro_batch is {self.micro_batch}; give a positive number")
+        if self.gradient_clip is not None and not 0 < self.gradient_clip < math.inf:
+            raise ValueError(f"gradient_clip is {self.gradient_clip}; give a positive norm, or None for no clipping")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay is {self.weight_decay}; give 0 or more")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas are {self.betas}; each must be at least 0 and below 1")
+        if not 0 <= self.train_batch_norm_until <= 1:
+            raise ValueError(f"train_batch_norm_until is {self.train_batch_norm_until}; give a fraction from 0 to 1")
 
     def at(self, step: int, num_steps: int) -> Scheduled:
         """The scheduled values of step `step` (0-based) of a run of `num_steps`."""

@@ -47,7 +47,7 @@ def test_where_paper_and_code_differ_the_other_one_is_a_setting():
         ("network=s2m", "network is what makes the stage"),
         ("step_settings.colour=1", "has no setting 'colour'; choose one of max_objects"),
         ("curriculum.jumps=5,10", "2 jumps need 1 switch points"),
-        ("micro_batch=3", "batch_size is 8 and micro_batch 3"),
+        ("micro_batch=0", "micro_batch is 0"),
     ],
 )
 def test_other_names_and_values_are_refused_with_the_way_out(text, message):

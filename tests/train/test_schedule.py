@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 from vosforge.train.schedule import BootstrapSchedule, JumpCurriculum, LearningRateSchedule
@@ -60,6 +61,32 @@ def test_bootstrap_that_keeps_no_pixel_or_ends_before_it_starts_is_refused(chang
 def test_curriculum_with_a_jump_of_nothing_is_refused():
     with pytest.raises(ValueError, match=r"jumps are \(5, 0\), each must be at least 1 frame"):
         JumpCurriculum(jumps=(5, 0), switch_at=(0.5,))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("gradient_clip", -1.0, "gradient_clip is -1.0"),
+        ("weight_decay", -1e-7, "weight_decay is -1e-07"),
+        ("betas", (0.9, 1.0), "betas are"),
+        ("micro_batch", 0, "micro_batch is 0"),
+        ("train_batch_norm_until", 1.5, "train_batch_norm_until is 1.5"),
+    ],
+)
+def test_numbers_that_train_the_wrong_way_are_refused(field, value, said):
+    with pytest.raises(ValueError, match=said):
+        replace(PROPAGATION_RENDERED, **{field: value})
+
+
+def test_learning_rates_that_train_the_wrong_way_are_refused():
+    for settings in ({"peak": -1.0}, {"peak": float("inf")}, {"peak": 1.0, "decay": "foo"}, {"peak": 1.0, "warmup": 2}):
+        with pytest.raises(ValueError, match="of a learning rate"):
+            LearningRateSchedule(**settings)
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_a_batch_is_whole_micro_batches(stage):
+    assert stage.batch_size % stage.micro_batch == 0
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)

@@ -33,6 +33,8 @@ def propagation_step(
     memorised with its predicted soft masks, gradients included. Objects lie in the batch dimension. Nothing is drawn.
     max_objects: objects beyond it are background.
     """
+    if max_objects < 1:
+        raise ValueError(f"max_objects is {max_objects}; give 1 or more")
     rgb, labels, selector = batch["rgb"], batch["labels"], batch["selector"][:, :max_objects]
     num_samples, num_objects = selector.shape
     labels = labels.where((labels <= num_objects) | (labels == IGNORE_ID), 0)

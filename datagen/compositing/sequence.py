@@ -15,6 +15,7 @@ from ..corpus.records import IGNORE_ID
 from .paste import compose_frame
 from .plan import LayerPlan, SequencePlan, draw_sequence
 from .settings import SequenceSettings
+from .shapes import with_region
 from .stills import Still, StillSource
 
 _PUBLISHED_SIZE = 384
@@ -70,13 +71,13 @@ def sample_sequence(
     Pasted objects come from other stills of the source; backgrounds from `backgrounds`, or else from the source, whose
     objects then stand in the background without a label. ValueError names a still that cannot be read.
     """
-    still = source.read(rng, number)
+    still = _give_region(rng, source.read(rng, number), settings)
     pasted, background = [], None
     low, high = settings.num_pasted
     for _ in range(int(rng.integers(low, high + 1)) if high else 0):
         other = _read_other(rng, source, number)
         if other is not None:
-            pasted.append(other)
+            pasted.append(_give_region(rng, other, settings))
     if settings.background_probability and rng.random() < settings.background_probability:
         scenery = source if backgrounds is None else backgrounds
         background = scenery.read(rng, int(rng.integers(len(scenery))))
@@ -125,6 +126,11 @@ def render_sequence(
         names=names,
         plan=plan,
     )
+
+
+def _give_region(rng: np.random.Generator, still: Still, settings: SequenceSettings) -> Still:
+    is_drawn = settings.region_probability and rng.random() < settings.region_probability
+    return with_region(rng, still, settings.region_size) if is_drawn else still
 
 
 def _read_other(rng: np.random.Generator, source: StillSource, number: int) -> Still | None:

@@ -32,6 +32,8 @@ class SequenceSettings:
     behind_probability: a pasted object may go behind the still's own objects.
     background_probability: the still's objects are cut out and laid over another still or picture, which moves by
     itself.
+    region_probability: the still's objects, or those of a still to paste from, give way to a region of random shape,
+    whose longer side is `region_size` of the still's shorter side.
     edges: "soft" keeps the mask's interpolated edge and widens it by a Gaussian of `feather_pixels`; "hard" cuts at
     the middle of the edge. Labels are the same either way.
     blur_probability, blur_sigma, motion_blur_probability (of a blurred sequence), motion_blur_length (pixels);
@@ -68,6 +70,8 @@ class SequenceSettings:
     pasted_shift: float = 0.05
     behind_probability: float = 0.5
     background_probability: float = 0.0
+    region_probability: float = 0.0
+    region_size: tuple[float, float] = (0.2, 0.9)
     edges: Literal["soft", "hard"] = "soft"
     feather_pixels: float = 0.0
     blur_probability: float = 0.0
@@ -83,7 +87,7 @@ class SequenceSettings:
         self._check_least(("num_frames", 1), ("size", 16), ("num_still_objects", 1), ("spline_points", 3))
         self._check_least(("rotation_degrees", 0), ("spline_displacement", 0), ("pasted_shift", 0))
         self._check_least(("feather_pixels", 0), ("min_visible_area", 0), ("max_redraws", 0))
-        for name in ("flip", "greyscale", "spline", "behind", "background", "blur", "motion_blur", "jpeg"):
+        for name in ("flip", "greyscale", "spline", "behind", "background", "region", "blur", "motion_blur", "jpeg"):
             self._check_range(f"{name}_probability", 0, 1)
         self._check_range("pasted_spread", 0, 1)
         self._check_range("shear_degrees", 0, 80)
@@ -92,6 +96,7 @@ class SequenceSettings:
             ("frame_scale", 0.01, 100),
             ("num_pasted", 0, 100),
             ("pasted_size", 0.01, 10),
+            ("region_size", 0.01, 10),
             ("blur_sigma", 0, 100),
             ("motion_blur_length", 0, 100),
             ("jpeg_quality", 1, 100),

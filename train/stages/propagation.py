@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...datagen.augmentation.colour import JitterRange
 from ...datagen.corpus.records import IGNORE_ID
 from ...models.aggregate import aggregate_logits
 from ...models.propagation import PropagationNetwork
@@ -74,6 +75,7 @@ def propagation_step(
 
 
 _CURRICULUM = (5, 10, 15, 20, 25, 5)
+_STRONG_JITTER = JitterRange(brightness=0.3, contrast=0.3, saturation=0.6, hue=0.1)
 _FROZEN = {
     "crop_size": "vos_dataset.py, static_dataset.py",
     "micro_batch": "ours: batch norm is frozen, so samples do not depend on one another",
@@ -205,13 +207,24 @@ PROPAGATION_STATIC_MINI = replace(
     gradient_clip=1.0,
     bootstrap=BootstrapSchedule(start=0.2, end=0.5, kept=0.3),
     train_batch_norm_until=0.8,
-    sample_settings={"still_scale": (0.8, 2.5), "min_visible_area": 400.0},
+    sample_settings={
+        "still_scale": (0.8, 2.5),
+        "min_visible_area": 1500.0,
+        "num_still_objects": 2,
+        "num_pasted": (0, 2),
+        "pasted_size": (0.2, 0.9),
+        "background_probability": 0.5,
+        "region_probability": 0.5,
+        "still_jitter": _STRONG_JITTER,
+        "greyscale_probability": 0.2,
+    },
     sources=PROPAGATION_STATIC.sources
     | _MINI
     | {
         "batch_size": "ours: that of the other small stages; the paper's is 14",
-        "sample_settings": "ours: frames of clips hold small objects; the still is enlarged more, and one is in view; "
-        "all else: the defaults of SequenceSettings, as static_dataset.py",
+        "sample_settings": "ours: a network from scratch, on rendered stills, takes whatever is smooth and colourful "
+        "for the object; regions of any look, other objects, other backgrounds and greys leave it the mask alone to go by. "
+        "Frames of clips hold small objects, so stills are enlarged more. All else: the defaults of SequenceSettings",
     },
 )
 
@@ -230,7 +243,14 @@ PROPAGATION_RENDERED_MINI = replace(
     bootstrap=BootstrapSchedule(start=0.2, end=0.5, kept=0.3),
     curriculum=JumpCurriculum(jumps=(3, 5, 8, 12, 5), switch_at=(0.1, 0.25, 0.45, 0.85)),
     train_batch_norm_until=0.8,
-    sources=PROPAGATION_RENDERED.sources | _MINI | {"curriculum": "ours: the paper's shape for clips of 32 frames"},
+    sample_settings=PROPAGATION_RENDERED.sample_settings
+    | {"clip_jitter": _STRONG_JITTER, "greyscale_probability": 0.2},
+    sources=PROPAGATION_RENDERED.sources
+    | _MINI
+    | {
+        "curriculum": "ours: the paper's shape for clips of 32 frames",
+        "sample_settings": "vos_dataset.py: area scale; ours: colours and greys as in propagation-static-mini",
+    },
 )
 
 PROPAGATION_VIDEO_MINI = replace(

@@ -56,6 +56,7 @@ EVERYTHING = dataclasses.replace(
     SMALL,
     num_pasted=(1, 3),
     background_probability=0.5,
+    region_probability=0.5,
     blur_probability=0.5,
     jpeg_probability=0.5,
     feather_pixels=1.0,
@@ -201,6 +202,20 @@ def test_pasted_objects_have_their_own_colour_where_their_ids_are():
             deep = np.stack([cv2.erode(frame.astype(np.uint8), kernel) for frame in mask]).astype(bool)
             assert (sequence.rgb[deep].argmax(-1) == channel).all()
         assert green.any()
+
+
+def test_regions_take_the_place_of_objects_and_need_none():
+    empty = square_still(ids=(), name="empty")
+    settings = dataclasses.replace(FIXED, region_probability=1.0, num_pasted=(1, 1), edges="hard", behind_probability=0)
+    for seed in range(5):
+        sequence = sample(settings, seed, stills=(empty, GREEN))
+        assert sequence.ids.any(), seed
+        # The still's own region is not cut out: its picture is as it was, wherever nothing is pasted on it.
+        assert (sequence.rgb[0][sequence.ids[0] != 2] == 90).all(), seed
+    both = {
+        tuple(sample(dataclasses.replace(FIXED, region_probability=0.5), seed).ids[0, 45, 25:45]) for seed in range(9)
+    }
+    assert (1,) * 20 in both and len(both) > 1, "some keep their objects, some do not"
 
 
 def test_order_in_depth_is_the_same_in_every_frame():

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .batch_statistics import BatchStatistics
+from .convolution_gradients import backward_mode
 from .distributed import ALONE, RankGroup
 from .micro_batches import Batch, BatchDivision, rows_of
 from .stage import Scheduled, Stage, StepResult
@@ -75,7 +76,8 @@ class GlobalUpdate:
             recording = self._statistics.micro_batch() if learns_statistics else contextlib.nullcontext()
             with recording:
                 result = self._forward(rows_of(share, rows), step, scheduled)
-            (result.loss * weight).backward()
+            with backward_mode(self._device, self._autocast):
+                (result.loss * weight).backward()
             predicted = result.predicted if predicted is None else predicted
             for name, value in {**result.metrics, "loss": result.loss.detach()}.items():
                 sums[name] = sums.get(name, 0.0) + value.double() * weight

@@ -223,8 +223,8 @@ PROPAGATION_STATIC_MINI = replace(
     | {
         "batch_size": "ours: that of the other small stages; the paper's is 14",
         "sample_settings": "ours: a network from scratch, on rendered stills, takes whatever is smooth and colourful "
-        "for the object; regions of any look, other objects, other backgrounds and greys leave it the mask alone to go by. "
-        "Frames of clips hold small objects, so stills are enlarged more. All else: the defaults of SequenceSettings",
+        "for the object; regions of any look, other objects, other backgrounds and greys leave it the mask alone to go "
+        "by. Frames of clips hold small objects, so stills are enlarged more. All else: the defaults of SequenceSettings",
     },
 )
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from vosforge.train.stages.propagation import PROPAGATION_RENDERED_MINI
+from vosforge.train.stages.propagation_mini import PROPAGATION_RENDERED_MINI
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from vosforge.train.request import RunRequest
 from vosforge.train.run import run
 from vosforge.train.stage import Scheduled
 from vosforge.train.stages.fusion import FUSION_RENDERED
-from vosforge.train.stages.propagation import PROPAGATION_RENDERED_MINI
+from vosforge.train.stages.propagation_mini import PROPAGATION_RENDERED_MINI
 from vosforge.train.stages.s2m import S2M_MINI
 from vosforge.train.update import GlobalUpdate, step_generator
 

@@ -1,23 +1,17 @@
 """A run of a fusion stage: beside its propagation network, stopped and resumed, and started from what does not fit."""
 
-import os
-import signal
 from dataclasses import replace
 
 import pytest
 import torch
 from fusion_world import write_clips, write_soft_masks
+from trained_runs import assert_same_training, requests, silent, whole_and_halved
 from vosforge.models.propagation import SIZES, PropagationNetwork
-from vosforge.train.checkpoint import checkpoint_content, load_network, read_checkpoint, save_atomically
+from vosforge.train.checkpoint import checkpoint_content, load_network, save_atomically
 from vosforge.train.log import read_metrics
 from vosforge.train.networks import FUSION
-from vosforge.train.request import RunRequest
 from vosforge.train.run import run
 from vosforge.train.stages.fusion import FUSION_RENDERED_MINI
-
-
-def silent(_):
-    return None
 
 
 @pytest.fixture
@@ -32,27 +26,13 @@ def request_for(tmp_path):
     soft = write_soft_masks(tmp_path / "soft", num_clips=3)
     stage = replace(FUSION_RENDERED_MINI, size="tiny", num_steps=6, batch_size=2, crop_size=32)
 
-    def make(name="run", **changes):
-        settings = {"log_every": 2, "checkpoint_every": 2, "device": "cpu", "propagation": propagation, **changes}
-        return RunRequest(**{"stage": stage, "data": ((soft, 1.0),), "out": tmp_path / name} | settings)
-
-    return make
-
-
-def stopped_at(step):
-    return lambda report: os.kill(os.getpid(), signal.SIGINT) if report.step == step else None
+    return requests(stage, soft, tmp_path, propagation=propagation)
 
 
 def test_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(request_for):
-    whole = run(request_for("whole"), report=silent, announce=silent)
-    assert run(request_for("halved"), report=stopped_at(3), announce=silent).steps == 3
-    torch.manual_seed(99)
-    resumed = run(request_for("halved"), report=silent, announce=silent)
-    one, two = (read_checkpoint(result.checkpoint) for result in (whole, resumed))
-    assert whole.finished and resumed.finished and one["kind"] == "fusion"
-    assert all(torch.equal(value, two["network"][name]) for name, value in one["network"].items())
-    states = [content["optimiser"]["state"] for content in (one, two)]
-    assert all(torch.equal(states[0][i]["exp_avg_sq"], states[1][i]["exp_avg_sq"]) for i in states[0])
+    one, two = whole_and_halved(request_for)
+    assert one["kind"] == "fusion"
+    assert_same_training(one, two)
 
 
 def test_pictures_and_validation_on_held_out_clips_are_written(request_for):

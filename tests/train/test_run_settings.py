@@ -1,46 +1,23 @@
 """What a run is told besides its stage: validators, checkpoints of before, micro-batches, companion, device."""
 
 import json
-import os
-import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from trained_runs import endless, requests, silent, stopped_at
 from vosforge.train import run as run_module
 from vosforge.train.checkpoint import load_network, read_checkpoint
 from vosforge.train.log import read_metrics
-from vosforge.train.request import RunRequest
 from vosforge.train.run import compile_parts, run
 from vosforge.train.run_folder import RunMismatch
 from vosforge.train.validation.validator import Validation
 
 
-def silent(_):
-    return None
-
-
 @pytest.fixture
 def request_for(tiny_stage, tiny_corpus, tmp_path):
-    def make(name="run", **changes):
-        settings = {"log_every": 3, "checkpoint_every": 3, "picture_every": 0, "device": "cpu"} | changes
-        return RunRequest(**{"stage": tiny_stage, "data": ((tiny_corpus, 1.0),), "out": tmp_path / name} | settings)
-
-    return make
-
-
-def endless(squares):
-    def batches(step):
-        while True:
-            yield squares(step)
-            step += 1
-
-    return batches
-
-
-def interrupt_at(step):
-    return lambda report: os.kill(os.getpid(), signal.SIGINT) if report.step == step else None
+    return requests(tiny_stage, tiny_corpus, tmp_path, log_every=3, checkpoint_every=3, picture_every=0)
 
 
 class Scored:
@@ -65,7 +42,7 @@ def test_best_checkpoint_is_that_of_the_highest_score_also_after_a_resume(reques
     scores = {2: 0.4, 4: 0.7, 6: 0.5, 8: 0.6}
     request = request_for(validate_every=2, checkpoint_every=1)
     first, second = Scored(scores), Scored(scores)
-    run(request, report=interrupt_at(5), announce=silent, batches=endless(squares), validators=[first])
+    run(request, report=stopped_at(5), announce=silent, batches=endless(squares), validators=[first])
     result = run(request, report=silent, announce=silent, batches=endless(squares), validators=[second])
     assert (first.asked, second.asked) == ([2, 4], [6, 8])
     best = read_checkpoint(result.checkpoint.with_name("best.pt"))
@@ -79,7 +56,7 @@ def test_best_checkpoint_is_that_of_the_highest_score_also_after_a_resume(reques
 
 
 def test_checkpoint_of_before_there_was_a_best_one_is_resumed(request_for, squares):
-    result = run(request_for(), report=interrupt_at(3), announce=silent, batches=endless(squares))
+    result = run(request_for(), report=stopped_at(3), announce=silent, batches=endless(squares))
     content = read_checkpoint(result.checkpoint)
     content["window"] = {name: content["window"][name] for name in ("count", "sums")}
     torch.save(content, result.checkpoint)
@@ -88,7 +65,7 @@ def test_checkpoint_of_before_there_was_a_best_one_is_resumed(request_for, squar
 
 
 def test_run_folder_of_before_a_setting_was_known_is_resumed_while_the_setting_is_empty(request_for, squares):
-    result = run(request_for(), report=interrupt_at(3), announce=silent, batches=endless(squares))
+    result = run(request_for(), report=stopped_at(3), announce=silent, batches=endless(squares))
     path = result.checkpoint.parents[1] / "config.json"
     config = json.loads(path.read_text())
     del config["identity"]["companion"]
@@ -97,11 +74,11 @@ def test_run_folder_of_before_a_setting_was_known_is_resumed_while_the_setting_i
 
 
 def test_identity_holds_every_number_of_the_samples_and_a_folder_of_before_is_resumed(request_for, tiny_stage, squares):
-    result = run(request_for(), report=interrupt_at(3), announce=silent, batches=endless(squares))
+    result = run(request_for(), report=stopped_at(3), announce=silent, batches=endless(squares))
     path = result.checkpoint.parents[1] / "config.json"
     config = json.loads(path.read_text())
     whole = config["identity"]["sample_settings"]
-    assert whole["rotation_degrees"] == 15 and whole["clip_jitter"]["brightness"] == 0.1 and "crop_size" not in whole
+    assert whole["rotation_degrees"] == 15 and whole["clip_jitter"]["brightness"] == 0.3 and "crop_size" not in whole
 
     def stored(settings):
         config["identity"]["sample_settings"] = settings
@@ -115,7 +92,7 @@ def test_identity_holds_every_number_of_the_samples_and_a_folder_of_before_is_re
         ):
             run(request_for(), report=silent, announce=silent, batches=endless(squares))
     # Before, the identity had the stage's own values alone: those must be equal, and today's defaults be asked for.
-    stored({"area_scale": [0.25, 1.0]})
+    stored({name: whole[name] for name in tiny_stage.sample_settings})
     turned = replace(tiny_stage, sample_settings={**tiny_stage.sample_settings, "shear_degrees": 3.0})
     with pytest.raises(RunMismatch, match=r"sample_settings.shear_degrees 10.0 there, 3.0 asked"):
         run(request_for(stage=turned), report=silent, announce=silent, batches=endless(squares))

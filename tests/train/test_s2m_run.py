@@ -1,21 +1,14 @@
 """A run of a Scribble-to-Mask stage: stopped and resumed, validated, and refused where the data does not fit."""
 
-import os
-import signal
 from dataclasses import replace
 
 import pytest
-import torch
-from vosforge.train.checkpoint import load_network, read_checkpoint
+from trained_runs import assert_same_training, requests, silent, whole_and_halved
+from vosforge.train.checkpoint import load_network
 from vosforge.train.log import read_metrics
 from vosforge.train.networks import S2M
-from vosforge.train.request import RunRequest
 from vosforge.train.run import run
 from vosforge.train.stages.s2m import S2M_MINI
-
-
-def silent(_):
-    return None
 
 
 @pytest.fixture
@@ -23,28 +16,13 @@ def request_for(tiny_corpus, tmp_path):
     few = S2M_MINI.sample_settings | {"short_side": None}
     stage = replace(S2M_MINI, size="tiny", num_steps=6, batch_size=4, micro_batch=2, crop_size=48, sample_settings=few)
 
-    def make(name="run", **changes):
-        settings = {"log_every": 2, "checkpoint_every": 2, "device": "cpu", **changes}
-        return RunRequest(**{"stage": stage, "data": ((tiny_corpus, 1.0),), "out": tmp_path / name} | settings)
-
-    return make
-
-
-def stopped_at(step):
-    return lambda report: os.kill(os.getpid(), signal.SIGINT) if report.step == step else None
+    return requests(stage, tiny_corpus, tmp_path)
 
 
 def test_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(request_for):
-    whole = run(request_for("whole"), report=silent, announce=silent)
-    assert run(request_for("halved"), report=stopped_at(3), announce=silent).steps == 3
-    torch.manual_seed(99)
-    resumed = run(request_for("halved"), report=silent, announce=silent)
-    one, two = (read_checkpoint(result.checkpoint) for result in (whole, resumed))
-    assert whole.finished and resumed.finished and one["kind"] == "s2m"
-    # Running statistics of batch norm are among them.
-    assert all(torch.equal(value, two["network"][name]) for name, value in one["network"].items())
-    states = [content["optimiser"]["state"] for content in (one, two)]
-    assert all(torch.equal(states[0][i]["exp_avg_sq"], states[1][i]["exp_avg_sq"]) for i in states[0])
+    one, two = whole_and_halved(request_for)
+    assert one["kind"] == "s2m"
+    assert_same_training(one, two)
 
 
 def test_pictures_and_validation_on_held_out_clips_are_written(request_for):

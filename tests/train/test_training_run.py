@@ -1,44 +1,21 @@
 import fcntl
 import json
-import os
-import signal
 from dataclasses import replace
 
 import pytest
 import torch
+from trained_runs import endless, requests, silent, stopped_at
 from vosforge.datagen.writing.writer import CorpusWriter, commit_part
 from vosforge.train.checkpoint import load_network, read_checkpoint
 from vosforge.train.log import read_metrics
 from vosforge.train.loop import TrainingFailed
-from vosforge.train.request import RunRequest
 from vosforge.train.run import run
 from vosforge.train.run_folder import RunMismatch
 
 
-def silent(_):
-    return None
-
-
 @pytest.fixture
 def request_for(tiny_stage, tiny_corpus, tmp_path):
-    def make(name="run", **changes):
-        settings = {"log_every": 3, "checkpoint_every": 3, "picture_every": 0, "device": "cpu"} | changes
-        return RunRequest(**{"stage": tiny_stage, "data": ((tiny_corpus, 1.0),), "out": tmp_path / name} | settings)
-
-    return make
-
-
-def endless(squares):
-    def batches(step):
-        while True:
-            yield squares(step)
-            step += 1
-
-    return batches
-
-
-def interrupt_at(step):
-    return lambda report: os.kill(os.getpid(), signal.SIGINT) if report.step == step else None
+    return requests(tiny_stage, tiny_corpus, tmp_path, log_every=3, checkpoint_every=3, picture_every=0)
 
 
 def same(a, b):
@@ -62,7 +39,7 @@ def timeless(record):
 @pytest.mark.parametrize("stop_after", [3, 4])
 def test_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(request_for, stop_after):
     whole = run(request_for("whole"), report=silent, announce=silent)
-    halved = run(request_for("halved"), report=interrupt_at(stop_after), announce=silent)
+    halved = run(request_for("halved"), report=stopped_at(stop_after), announce=silent)
     assert (halved.steps, halved.finished) == (stop_after, False)
     # What the process had drawn meanwhile must not matter.
     torch.manual_seed(99)
@@ -196,14 +173,14 @@ def test_temporary_files_of_killed_runs_are_removed(request_for, squares):
     # Killed while config.json was written for the first time.
     (request.out / ".lock").touch()
     (request.out / ".config.json.tmp-1-0badcafe").write_text("{")
-    run(request, report=interrupt_at(2), announce=silent, batches=endless(squares))
+    run(request, report=stopped_at(2), announce=silent, batches=endless(squares))
     (request.out / "checkpoints" / ".last.pt.tmp-2-0badcafe").write_bytes(b"half")
     run(request, report=silent, announce=silent, batches=endless(squares))
     assert not list(request.out.rglob(".*.tmp-*"))
 
 
 def test_checkpoint_without_optimiser_cannot_be_resumed_and_says_so(request_for, squares):
-    result = run(request_for(), report=interrupt_at(1), announce=silent, batches=endless(squares))
+    result = run(request_for(), report=stopped_at(1), announce=silent, batches=endless(squares))
     content = read_checkpoint(result.checkpoint)
     del content["optimiser"], content["window"]
     torch.save(content, result.checkpoint)
@@ -266,7 +243,7 @@ def test_bad_numbers_are_refused_by_name(request_for):
     ],
 )
 def test_a_checkpoint_that_is_not_of_this_run_is_named(request_for, squares, change, said):
-    result = run(request_for(), report=interrupt_at(1), announce=silent, batches=endless(squares))
+    result = run(request_for(), report=stopped_at(1), announce=silent, batches=endless(squares))
     content = read_checkpoint(result.checkpoint)
     torch.save({**content, **change}, result.checkpoint)
     with pytest.raises(ValueError, match=rf"last\.pt.*{said}"):

@@ -1,22 +1,11 @@
-import os
-import signal
-
 import pytest
+from trained_runs import endless, requests, silent, stopped_at
 from vosforge.train.checkpoint import read_checkpoint
 from vosforge.train.log import read_metrics
-from vosforge.train.request import RunRequest
 from vosforge.train.run import run
 from vosforge.train.validation.validator import Validation
 
 SCORES = {2: 0.3, 4: 0.7, 6: 0.5, 8: 0.7}
-
-
-def silent(_):
-    return None
-
-
-def interrupt_at(step):
-    return lambda report: os.kill(os.getpid(), signal.SIGINT) if report.step == step else None
 
 
 class Scripted:
@@ -29,22 +18,14 @@ class Scripted:
 
 
 @pytest.fixture
-def request_for(tiny_stage, tmp_path):
-    def make(name="run", **changes):
-        settings = {"data": (), "log_every": 4, "picture_every": 0, "device": "cpu", "validate_every": 2}
-        return RunRequest(**{"stage": tiny_stage, "out": tmp_path / name, **settings, **changes})
-
-    return make
+def request_for(tiny_stage, tiny_corpus, tmp_path):
+    make = requests(tiny_stage, tiny_corpus, tmp_path, log_every=4, picture_every=0, validate_every=2)
+    return lambda name="run", **changes: make(name, **{"data": (), **changes})
 
 
 @pytest.fixture
 def batches(squares):
-    def endless(step):
-        while True:
-            yield squares(step)
-            step += 1
-
-    return endless
+    return endless(squares)
 
 
 def test_best_checkpoint_is_the_first_one_with_the_highest_score(request_for, batches):
@@ -59,7 +40,7 @@ def test_best_checkpoint_is_the_first_one_with_the_highest_score(request_for, ba
 
 def test_a_resumed_run_knows_the_best_score_of_before(request_for, batches):
     settings = {"announce": silent, "batches": batches, "validators": [Scripted()]}
-    stopped = run(request_for(), report=interrupt_at(5), **settings)
+    stopped = run(request_for(), report=stopped_at(5), **settings)
     assert not stopped.finished
     best = request_for().out / "checkpoints" / "best.pt"
     written = best.stat().st_mtime_ns

@@ -3,9 +3,12 @@
 from ..stage import Stage
 from .fusion import FUSION_STAGES
 from .propagation import PROPAGATION_STAGES
+from .propagation_mini import PROPAGATION_MINI_STAGES
 from .s2m import S2M_STAGES
 
-STAGES: dict[str, Stage] = {stage.name: stage for stage in (*S2M_STAGES, *PROPAGATION_STAGES, *FUSION_STAGES)}
+_ALL = (*S2M_STAGES, *PROPAGATION_STAGES, *PROPAGATION_MINI_STAGES, *FUSION_STAGES)
+
+STAGES: dict[str, Stage] = {stage.name: stage for stage in _ALL}
 
 
 def stage_named(name: str) -> Stage:

@@ -15,8 +15,9 @@ from .commands.list_stages import List
 from .commands.report import Report
 from .commands.run import Run
 from .commands.show import Show
+from .inference.session.command import Segment
 
-COMMANDS = {"list": List, "show": Show, "run": Run, "fusion-data": FusionData, "report": Report}
+COMMANDS = {"list": List, "show": Show, "run": Run, "fusion-data": FusionData, "report": Report, "segment": Segment}
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """Losses and scores of a step. B batch, N objects, H W pixels."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -46,3 +48,20 @@ def mean_iou(predicted: Tensor, labels: Tensor, exists: Tensor) -> Tensor:
     num_counted = counted.sum(dim=1)
     samples = torch.where(num_counted > 0, ratio.sum(dim=1) / num_counted.clamp(min=1), torch.ones_like(ratio[:, 0]))
     return samples.mean()
+
+
+def matching_loss(query_keys: Tensor, memory_keys: Tensor, matches: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of the affinity of a memory read against the cells that truly match, and the share of hits.
+
+    query_keys, memory_keys (B, Ck, h, w); matches int64 (B, h * w), the memory cell that each query cell shows, or -1
+    for none. The affinity is that of `models.memory.read`: scaled dot products, softmax over the memory cells. Both are
+    scalars: means over each sample's cells that match (0 without any), then over the samples.
+    """
+    queries, keys = (at_least_float32(x).flatten(2) for x in (query_keys, memory_keys))
+    with torch.autocast(queries.device.type, enabled=False):
+        affinity = torch.bmm(queries.transpose(1, 2), keys) / math.sqrt(queries.shape[1])
+    known = matches >= 0
+    per_cell = F.cross_entropy(affinity.transpose(1, 2), matches, ignore_index=-1, reduction="none")
+    hits = known & (affinity.max(dim=2).indices == matches)
+    num_known = known.sum(dim=1).clamp(min=1)
+    return (per_cell.sum(dim=1) / num_known).mean(), (hits.sum(dim=1) / num_known).mean()

@@ -41,6 +41,8 @@ class SequenceSettings:
     min_visible_area: pixels (of a 384x384 frame, scaled with the frame) that an object must show in the first frame to
     be labelled. Without such an object the sequence is drawn again, at most `max_redraws` times, and is all background
     in the end. 0, as published, labels whatever the crop shows.
+    match_cell: pixels of the side of the cells that are matched from frame to frame (see `matches`), a divisor of
+    `size`; 0 for none.
     """
 
     num_frames: int = 3
@@ -82,11 +84,14 @@ class SequenceSettings:
     jpeg_quality: tuple[int, int] = (40, 90)
     min_visible_area: float = 0.0
     max_redraws: int = 5
+    match_cell: int = 0
 
     def __post_init__(self) -> None:
         self._check_least(("num_frames", 1), ("size", 16), ("num_still_objects", 1), ("spline_points", 3))
         self._check_least(("rotation_degrees", 0), ("spline_displacement", 0), ("pasted_shift", 0))
-        self._check_least(("feather_pixels", 0), ("min_visible_area", 0), ("max_redraws", 0))
+        self._check_least(("feather_pixels", 0), ("min_visible_area", 0), ("max_redraws", 0), ("match_cell", 0))
+        if self.match_cell and self.size % self.match_cell:
+            raise ValueError(f"match_cell is {self.match_cell}, it must divide the size of {self.size}")
         for name in ("flip", "greyscale", "spline", "behind", "background", "region", "blur", "motion_blur", "jpeg"):
             self._check_range(f"{name}_probability", 0, 1)
         self._check_range("pasted_spread", 0, 1)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ...datagen.corpus.records import IGNORE_ID
-from ...models.aggregate import aggregate_logits, hard_labels
+from ...models.aggregate import aggregate_logits, hard_labels, most_likely
 from ...models.fusion import FusionNetwork
 from ...models.propagation import PropagationNetwork
 from ..inference.fusion import blend_linearly, fused_logits, memorize_interaction
@@ -48,7 +48,7 @@ def fusion_step(
     log_odds = aggregate_logits(logits.sigmoid() * selector[:, :, None, None], dim=1)
     loss = bootstrapped_cross_entropy(log_odds, labels, selector, scheduled.kept_fraction)
     with torch.no_grad():
-        predicted = log_odds.argmax(dim=1)
+        predicted = most_likely(log_odds, dim=1)
         metrics = {"iou": mean_iou(predicted, labels, selector)}
         given = {"previous": previous, "new": new, "linear": blend_linearly(previous, new, distances)}
         for name, masks in given.items():

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ...datagen.corpus.records import IGNORE_ID
-from ...models.aggregate import aggregate_logits
-from ...models.propagation import PropagationNetwork
-from ..losses import bootstrapped_cross_entropy, mean_iou
+from ...models.aggregate import aggregate_logits, most_likely
+from ...models.propagation import PropagationNetwork, QueryFeatures
+from ..losses import bootstrapped_cross_entropy, matching_loss, mean_iou
 from ..networks import PROPAGATION
 from ..schedule import BootstrapSchedule, JumpCurriculum, LearningRateSchedule
 from ..stage import Scheduled, Stage, StepResult
@@ -25,12 +25,14 @@ def propagation_step(
     rng: np.random.Generator,
     scheduled: Scheduled,
     max_objects: int = 2,
+    matching_weight: float = 0.0,
 ) -> StepResult:
     """Segment frames 1 and 2 of each triplet from frame 0's true masks.
 
     batch: rgb (B, 3, 3, H, W), labels (B, 3, H, W) in {0, 1, 2, 255}, selector (B, 2), see the loader. Frame 1 is
     memorised with its predicted soft masks, gradients included. Objects lie in the batch dimension. Nothing is drawn.
-    max_objects: objects beyond it are background.
+    max_objects: objects beyond it are background. matching_weight: of a further loss, on the affinity between cells of
+    which the batch knows that they show the same ("matches", see `match_cells`); 0, as published, for none.
     """
     if max_objects < 1:
         raise ValueError(f"max_objects is {max_objects}; give 1 or more")
@@ -65,11 +67,28 @@ def propagation_step(
         for index, log_odds in ((1, log_odds1), (2, log_odds2))
     ]
     with torch.no_grad():
-        predicted = torch.stack([log_odds1.argmax(dim=1), log_odds2.argmax(dim=1)], dim=1)
+        predicted = torch.stack([most_likely(log_odds1, dim=1), most_likely(log_odds2, dim=1)], dim=1)
         first, second = (mean_iou(predicted[:, i], labels[:, i + 1], selector) for i in range(2))
     metrics = {"loss_1": losses[0].detach(), "loss_2": losses[1].detach(), "iou_1": first, "iou_2": second}
     metrics["iou"] = (first + second) / 2
-    return StepResult(loss=losses[0] + losses[1], metrics=metrics, predicted=predicted)
+    loss = losses[0] + losses[1]
+    if matching_weight:
+        matching, metrics["matched"] = _match(queries, (key0, key1), batch["matches"])
+        loss, metrics["matching_loss"] = loss + matching_weight * matching, matching.detach()
+    return StepResult(loss=loss, metrics=metrics, predicted=predicted)
+
+
+def _match(queries: QueryFeatures, memory_keys: tuple[Tensor, Tensor], matches: Tensor) -> tuple[Tensor, Tensor]:
+    """Match frames 1 and 2 with frames 0 and 1, as far as they are memorised before: loss and share of hits."""
+    num_samples = len(matches)
+    found = []
+    for t, s in ((1, 0), (2, 0), (2, 1)):
+        own = queries.rows((t - 1) * num_samples, t * num_samples).key
+        # Memory keys hardly depend on the object; the first row of each sample stands for all.
+        keys = memory_keys[s][:: len(memory_keys[s]) // num_samples]
+        found.append(matching_loss(own, keys, matches[:, t, s]))
+    losses, hits = zip(*found, strict=True)
+    return torch.stack(losses).mean(), torch.stack(hits).mean()
 
 
 _CURRICULUM = (5, 10, 15, 20, 25, 5)

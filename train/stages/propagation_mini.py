@@ -47,7 +47,9 @@ PROPAGATION_STATIC_MINI = replace(
         "region_probability": 0.5,
         "still_jitter": _STRONG_JITTER,
         "greyscale_probability": 0.2,
+        "match_cell": 16,
     },
+    step_settings=PROPAGATION_STATIC.step_settings | {"matching_weight": 0.2},
     sources=PROPAGATION_STATIC.sources
     | _SOURCES
     | {
@@ -55,6 +57,8 @@ PROPAGATION_STATIC_MINI = replace(
         "sample_settings": "ours: a network from scratch, on rendered stills, takes whatever is smooth and colourful "
         "for the object; regions of any look, other objects, other backgrounds and greys leave it the mask alone to go "
         "by. Frames of clips hold small objects, so stills are enlarged more. The rest: defaults of SequenceSettings",
+        "step_settings": "static_dataset.py: one object; ours: cells that are known to match teach the keys, and a "
+        "network from scratch reaches after 350 steps the IoU that takes 2,200 without",
     },
 )
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...models.aggregate import aggregate_logits
+from ...models.aggregate import aggregate_logits, most_likely
 from ...models.dropout import set_dropout_keys
 from ...models.s2m import S2MNetwork
 from ..losses import bootstrapped_cross_entropy, mean_iou
@@ -35,7 +35,7 @@ def s2m_step(
     exists = torch.ones(len(labels), 1, device=labels.device)
     loss = bootstrapped_cross_entropy(log_odds, labels, exists, scheduled.kept_fraction)
     with torch.no_grad():
-        predicted = log_odds.argmax(dim=1)
+        predicted = most_likely(log_odds, dim=1)
         current = batch["current_mask"].round().long()
         metrics = {
             "loss": loss.detach(),

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from vosforge.train.losses import bootstrapped_cross_entropy, mean_iou
+from vosforge.train.losses import bootstrapped_cross_entropy, matching_loss, mean_iou
 
 
 @pytest.fixture
@@ -99,3 +99,25 @@ def test_mean_iou_does_not_depend_on_how_a_batch_is_divided():
     ]
     # By sample: one object of two, the only one, the only one missed, none to find.
     assert [mean.mean().item() for mean in means] == [pytest.approx((0.5 + 1 + 0 + 1) / 4)] * 3
+
+
+def test_matching_loss_is_the_cross_entropy_of_the_affinity_over_the_cells_that_match():
+    keys = torch.eye(6).reshape(1, 6, 2, 3) * 6**0.5 * 4
+    matches = torch.tensor([[0, 1, 2, 3, -1, -1]])
+    loss, hits = matching_loss(keys, keys, matches)
+    # Each cell is 16 * 6 / sqrt(6) like itself and 0 like the five others.
+    assert hits == 1 and loss == pytest.approx(0, abs=1e-6)
+    wrong, none = matching_loss(keys, keys, (matches + 1) % 6)
+    assert none == 0 and wrong == pytest.approx(16 * 6**0.5, rel=1e-4)
+
+
+def test_matching_loss_weighs_samples_alike_and_passes_over_those_without_matches():
+    generator = torch.Generator().manual_seed(1)
+    queries, keys = (torch.randn(2, 4, 2, 2, generator=generator, requires_grad=True) for _ in range(2))
+    matches = torch.tensor([[0, 1, 2, 3], [-1, -1, 3, -1]])
+    both, _ = matching_loss(queries, keys, matches)
+    apart = [matching_loss(queries[i : i + 1], keys[i : i + 1], matches[i : i + 1])[0] for i in range(2)]
+    assert torch.allclose(both, torch.stack(apart).mean())
+    nothing, hits = matching_loss(queries, keys, torch.full((2, 4), -1))
+    nothing.backward()
+    assert nothing == hits == 0 and not queries.grad.any()

@@ -40,6 +40,22 @@ def test_frame_1_is_memorised_with_its_predicted_masks_and_their_gradients(tiny_
     assert torch.allclose(other_predicted[0], predicted[1]) and 0 < predicted[0].mean() < 1
 
 
+def test_matches_teach_the_keys_of_both_encoders(tiny_stage, network, squares):
+    train_batch_norm(network, True)
+    batch = squares(0)
+    without = take_step(tiny_stage, network, batch)
+    assert "matched" not in without.metrics
+    still = torch.arange(4).expand(2, 3, 3, 4)
+    stage = replace(tiny_stage, step_settings={"max_objects": 2, "matching_weight": 0.5})
+    result = take_step(stage, network, batch | {"matches": still})
+    assert result.loss > without.loss and 0 <= result.metrics["matched"] <= 1
+    # With all objects gone the masks say nothing, and the keys learn still.
+    alone = {**batch, "matches": still, "selector": torch.zeros(2, 2), "labels": torch.full_like(batch["labels"], 255)}
+    take_step(stage, network, alone).loss.backward()
+    assert network.query_head.key.weight.grad.abs().max() > 1e-6
+    assert network.memory_head.key.weight.grad.abs().max() > 1e-6
+
+
 def test_overfits_one_batch(tiny_stage, network, squares):
     rate = replace(tiny_stage.learning_rate, peak=2e-3)
     stage = replace(tiny_stage, bootstrap=replace(tiny_stage.bootstrap, kept=1.0), learning_rate=rate)

@@ -13,13 +13,13 @@ def still(num_frames: int, luma: np.ndarray) -> AnnotatedSequence:
         frame_names=tuple(map(str, range(num_frames))),
         read_frame=lambda t: np.repeat(luma[..., None], 3, axis=2),
         read_luma=lambda t: luma,
-        read_truth=lambda t: np.zeros_like(luma),
+        read_labels=lambda t: np.zeros_like(luma),
     )
 
 
 def test_copy_repeats_the_first_mask(tmp_path):
     sequence = open_sequences(write_tree(tmp_path, {"one": 1})).sequences[0]
-    masks = list(copy_first_mask(sequence, truth(0)))
+    masks = list(copy_first_mask(sequence, {0: truth(0)}))
     assert len(masks) == sequence.num_frames
     assert all(np.array_equal(mask, truth(0)) for mask in masks)
 
@@ -29,7 +29,7 @@ def test_flow_keeps_masks_of_a_still_picture_and_their_ids():
     first = np.zeros((48, 64), np.uint8)
     first[5:20, 5:20] = 3
     first[5:20, 20:40] = 200
-    for mask in dis_flow(still(4, luma), first):
+    for mask in dis_flow(still(4, luma), {0: first}):
         np.testing.assert_array_equal(mask, first)
 
 
@@ -43,8 +43,8 @@ def test_flow_follows_a_moving_picture_better_than_a_copy():
         frame_names=tuple(map(str, range(6))),
         read_frame=lambda t: np.repeat(pictures[t][..., None], 3, axis=2),
         read_luma=lambda t: pictures[t],
-        read_truth=lambda t: np.roll(first, 2 * t, axis=1),
+        read_labels=lambda t: np.roll(first, 2 * t, axis=1),
     )
-    last = list(dis_flow(sequence, first))[-1]
+    last = list(dis_flow(sequence, {0: first}))[-1]
     assert region_similarity(sequence.read_truth(5) > 0, last > 0) > 0.9
     assert region_similarity(sequence.read_truth(5) > 0, first > 0) < 0.6

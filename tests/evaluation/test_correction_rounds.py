@@ -1,22 +1,26 @@
 """Rounds of corrections: the robot draws on what is wrong, a method answers, and the command as a user meets it."""
 
 import json
+import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from davis_tree import NUM_FRAMES, truth, write_tree
+from html_page import assert_whole, shown_text
 from PIL import Image
 from vosforge.datagen.simulation.robot.strokes import draw_strokes
 from vosforge.train.evaluation.cli import main
-from vosforge.train.evaluation.correction_rounds import (
+from vosforge.train.evaluation.errors import EvaluationError
+from vosforge.train.evaluation.rounds.correction import (
     MethodScores,
     RoundsSettings,
+    correct_and_score,
     correct_frame,
     frames_to_correct,
     score_rounds,
 )
-from vosforge.train.evaluation.errors import EvaluationError
-from vosforge.train.evaluation.scribble_methods import grabcut
+from vosforge.train.evaluation.rounds.methods import grabcut, scribble_methods
 from vosforge.train.evaluation.sequences import open_sequences
 
 SETTINGS = RoundsSettings(frames_per_sequence=2, min_object_area=50)
@@ -80,6 +84,20 @@ def test_strokes_lie_on_what_is_still_wrong(frames):
             assert (ids[drawn] != stroke.object_id).all()
 
 
+def test_void_is_neither_drawn_on_nor_scored(frames):
+    frame = frames[0]
+    labels = np.where(frame.truth == 1, 1, 255).astype(np.uint8)
+    labels[:, :4] = 0
+    unsure = replace(frame, truth=labels)
+    everything = np.ones_like(labels)
+    rounds = correct_frame(lambda rgb, ids, strokes, object_ids: everything, unsure, SETTINGS)
+    drawn = draw_strokes([stroke for one in rounds[1:] for stroke in one.strokes], *labels.shape)
+    assert (labels[drawn == 0] == 0).all() and np.any(drawn == 0)
+    # The object has 144 pixels and the wrong columns 4 x 48; void is no part of the union.
+    regions = [one.J for one in score_rounds(unsure, rounds)]
+    assert regions == [pytest.approx([144 / (144 + 192)] * 3)]
+
+
 def test_marking_the_strokes_gains_with_every_round(frames):
     for one in score_rounds(frames[0], correct_frame(keep_strokes, frames[0], SETTINGS)):
         assert 0 < one.J[0] < one.J[1] < one.J[2] < 1
@@ -104,7 +122,7 @@ def test_objects_too_small_to_be_scored_get_no_strokes(tree):
     crumbs = truth(1, 2)
     crumbs[crumbs == 2] = 0
     crumbs[30:33, 30:33] = 2
-    changed = type(sequence)(**{**vars(sequence), "read_truth": lambda t: crumbs})
+    changed = type(sequence)(**{**vars(sequence), "read_labels": lambda t: crumbs})
     (frame, *_) = frames_to_correct([changed], SETTINGS)
     assert frame.object_ids == (1,)
     rounds = correct_frame(keep_strokes, frame, SETTINGS)
@@ -135,7 +153,11 @@ def test_grabcut_finds_what_differs_in_colour_and_obeys_strokes(frames):
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"num_rounds": 0}, "num_rounds is 0"), ({"strokes": "some"}, "choose 'last' or 'all'")],
+    [
+        ({"num_rounds": 0}, "num_rounds is 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"strokes": "some"}, "choose 'last' or 'all'"),
+    ],
 )
 def test_settings_out_of_range_are_named(changes, words):
     with pytest.raises(ValueError, match=words):
@@ -169,8 +191,19 @@ def test_a_checkpoint_and_grabcut_leave_a_table_numbers_and_a_sheet(tree, tmp_pa
     ours = results["methods"]["ours"]
     assert len(ours["J"]) == 2 and len(ours["objects"]) == 3 and ours["size"] == "tiny"
     assert ours["J"][0] == pytest.approx(np.mean([one["J"][0] for one in ours["objects"]]))
+    methods = scribble_methods([f"ours={path}"], True, None, "cpu")
+    (frame, *_) = frames_to_correct(open_sequences(tree).sequences, SETTINGS)
+    for method, _ in methods.values():
+        # What is handed to other processes must survive the way.
+        far = correct_and_score(*pickle.loads(pickle.dumps(((method, SETTINGS), frame))))
+        assert far == correct_and_score((method, SETTINGS), frame)
     with Image.open(out / "rounds.png") as sheet:
         assert sheet.size[0] > 4 * 320
+    page = (out / "report.html").read_text()
+    assert_whole(page, num_pictures=2)
+    text = shown_text(page)
+    assert "2 frames with 3 objects" in text and f"J after 2 rounds, ours {ours['J'][1]:.3f}" in text
+    assert "J of each object after the last round" in text and "size tiny" in text
 
 
 def test_mistakes_are_told_in_one_line(tree, tmp_path, capsys):

@@ -94,6 +94,11 @@ def test_corpus_is_scored_on_its_held_out_clips(tiny_corpus, tmp_path):
         (["--untrained"], "--untrained needs --checkpoint"),
         (["--sequence", "three"], "no sequence 'three'"),
         (["--split", "test"], "choose --split from: val"),
+        (["--pictures", "-1"], "--pictures -1: give 0 or more"),
+        (["--protocol", "youtube-vos"], "is a DAVIS tree"),
+        (["--train-meta", "none.json"], "none.json is missing"),
+        (["--workers", "0"], "--workers 0"),
+        (["--gpus-per-task", "1"], "--gpus-per-task 1 without a GPU"),
     ],
 )
 def test_mistakes_end_with_code_2_and_one_line(tree, tmp_path, capsys, flags, message):
@@ -126,6 +131,26 @@ def test_help_is_quick_and_needs_no_torch(tmp_path):
     assert found.stderr == "set()"
 
 
+def test_fault_of_the_program_ends_with_code_1_its_traceback_and_what_is_kept(tree, tmp_path, capsys, monkeypatch):
+    from vosforge.train.evaluation import baselines
+
+    def broken(sequence, given):
+        yield given[0]
+        raise ZeroDivisionError("by accident")
+
+    monkeypatch.setitem(baselines.BASELINES, "copy-first-mask", broken)
+    assert davis(tree, tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "in broken" in error
+    assert error.splitlines()[-1].startswith("vosforge-eval: 2 of 2 failed, first copy-first-mask, one: ZeroDivision")
+
+
+def test_list_that_is_no_text_is_named(tree, tmp_path, capsys):
+    (tree / "ImageSets/2017/val.txt").write_bytes(b"\xff\xfe\x00one")
+    assert davis(tree, tmp_path / "out") == 2
+    assert "val.txt is not a list of sequences" in one_line_error(capsys)
+
+
 class TestMasks:
     """`vosforge-eval masks`: PNGs by anyone."""
 
@@ -153,6 +178,59 @@ class TestMasks:
         assert self.run(tree, masks, "--json", tmp_path / "scores.json") == 0
         known = json.loads((tmp_path / "out/results.json").read_text())["methods"]["copy-first-mask"]["global"]
         assert json.loads((tmp_path / "scores.json").read_text())["global"] == known
+
+    def test_numbers_stand_at_the_top_of_the_file_at_full_precision(self, tree, results, tmp_path):
+        (results / "one/00002.png").write_bytes(encode_palette_png(truth(3)))
+        assert self.run(tree, results, "--json", tmp_path / "deep/scores.json") == 0
+        scores = json.loads((tmp_path / "deep/scores.json").read_text())
+        assert scores["J-Mean"] == pytest.approx((1 - (1 - 11 / 13) / 4 + 2) / 3, abs=1e-15)
+        assert set(scores) >= {"J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay"}
+        assert set(scores["sequences"]["two"]) >= {"J&F-Mean", "J-Decay", "objects"}
+
+    def test_report_and_the_official_tables_lie_beside_the_masks_or_where_asked(self, tree, results, tmp_path):
+        written = {"report.html", "results.json", "global_results-val.csv", "per-sequence_results-val.csv"}
+        assert self.run(tree, results) == 0
+        assert written <= {path.name for path in results.iterdir()}
+        assert self.run(tree, results, "--out", tmp_path / "elsewhere") == 0
+        assert written == {path.name for path in (tmp_path / "elsewhere").iterdir()}
+
+    def test_nothing_is_written_into_the_tree(self, tree, tmp_path, capsys):
+        truth_as_results = tree / "Annotations/480p"
+        assert self.run(tree, truth_as_results, "--json", tmp_path / "scores.json") == 0
+        assert json.loads((tmp_path / "scores.json").read_text())["J-Mean"] == 1
+        assert "no report" in capsys.readouterr().out
+        assert {path.name for path in truth_as_results.iterdir()} == {"one", "two"}
+        assert self.run(tree, truth_as_results, "--out", tree) == 2
+        assert "holds data (JPEGImages)" in one_line_error(capsys)
+
+    @pytest.mark.parametrize(
+        ("flag", "place", "message"),
+        [("--json", "", "is a folder"), ("--json", "file/scores.json", "is a file"), ("--out", "file", "is a file")],
+    )
+    def test_place_that_cannot_be_written_is_told_before_anything_is_scored(
+        self, tree, results, tmp_path, capsys, flag, place, message
+    ):
+        (tmp_path / "file").write_text("")
+        assert self.run(tree, results, flag, tmp_path / place) == 2
+        assert message in one_line_error(capsys)
+        assert not (results / "results.json").exists()
+
+    def test_void_of_the_truth_is_scored_neither_for_nor_against(self, tree, results, tmp_path):
+        ids = truth(2)
+        ids[30:, :] = 255
+        (tree / "Annotations/480p/one/00002.png").write_bytes(encode_palette_png(ids))
+        predicted = truth(2)
+        predicted[30:, 10:] = 1
+        (results / "one/00002.png").write_bytes(encode_palette_png(predicted))
+        assert self.run(tree, results, "--json", tmp_path / "scores.json") == 0
+        assert json.loads((tmp_path / "scores.json").read_text())["J&F-Mean"] == 1
+
+    @pytest.mark.slow
+    def test_two_processes_score_as_one(self, tree, results, tmp_path):
+        for name, more in (("one", []), ("two", ["--workers", 2, "--executor", "local"])):
+            assert self.run(tree, results, "--out", tmp_path / name, *more) == 0
+        first, second = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("one", "two"))
+        assert first == second
 
     @pytest.mark.parametrize("end", ["00000.png", "00005.png"])
     def test_ends_are_needed_when_they_are_scored(self, tree, results, capsys, end):
@@ -188,7 +266,7 @@ class TestMasks:
     def test_grey_prediction_is_named(self, tree, results, capsys):
         Image.fromarray(truth(2) * 255).save(results / "one/00002.png")
         assert self.run(tree, results) == 2
-        assert "one/00002.png is no palette PNG" in one_line_error(capsys)
+        assert "one/00002.png is no palette PNG, its mode is L" in one_line_error(capsys)
 
 
 def test_copying_the_first_mask_scores_as_known_on_real_video(shared_data, tmp_path):

@@ -3,7 +3,14 @@
 import cv2
 import numpy as np
 import pytest
-from vosforge.train.evaluation.metrics import boundary_accuracy, boundary_map, disk, region_similarity, statistics
+import skimage.morphology
+from vosforge.train.evaluation.metrics import (
+    boundary_accuracy,
+    boundary_map,
+    measures,
+    region_similarity,
+    statistics,
+)
 
 
 def rectangle(shift: int = 0) -> np.ndarray:
@@ -61,11 +68,32 @@ def test_last_row_and_column_look_along_the_border_only():
     )
 
 
-def test_disk_holds_all_offsets_within_its_radius():
-    np.testing.assert_array_equal(disk(1), [[0, 1, 0], [1, 1, 1], [0, 1, 0]])
-    assert disk(8).shape == (17, 17)
-    assert disk(8)[8, 0] == 1
-    assert disk(8)[7, 0] == 0
+def pixel(row: int, column: int) -> np.ndarray:
+    mask = np.zeros((12, 12), bool)
+    mask[row, column] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("prediction", "tolerance", "boundary"),
+    [
+        # The boundary of a pixel is a block of 2 x 2, so the blocks of two pixels in a row, 3 apart, have a gap of one.
+        (pixel(5, 8), 1, 0),
+        (pixel(5, 8), 2, 0.5),
+        (pixel(5, 8), 3, 1),
+        # One row lower only the inner columns' shared row lies within 2 pixels; the diagonal to the next is longer.
+        (pixel(6, 8), 2, 0.25),
+        (pixel(5, 8) | pixel(5, 5), 1, 2 * 0.5 * 1 / 1.5),
+    ],
+)
+def test_boundaries_of_single_pixels_score_as_counted_by_hand(prediction, tolerance, boundary):
+    assert boundary_accuracy(pixel(5, 5), prediction, tolerance=tolerance) == pytest.approx(boundary)
+
+
+def test_region_of_shifted_squares_scores_as_counted_by_hand():
+    square, shifted = np.zeros((2, 9, 9), bool)
+    square[2:5, 2:5] = shifted[2:5, 3:6] = True
+    assert region_similarity(square, shifted) == 6 / 12
 
 
 def test_tolerance_from_one_on_counts_pixels():
@@ -73,23 +101,91 @@ def test_tolerance_from_one_on_counts_pixels():
     assert boundary_accuracy(rectangle(), rectangle(9), tolerance=8) < 1
 
 
-def plain_boundary_accuracy(truth: np.ndarray, prediction: np.ndarray) -> float:
+def plain_boundary_accuracy(truth: np.ndarray, prediction: np.ndarray, radius: int) -> float:
     """F as the benchmark writes it down: dilation over the whole picture."""
-    near = disk(int(np.ceil(0.008 * np.linalg.norm(truth.shape))))
+    near = skimage.morphology.disk(radius).astype(np.uint8)
     a, b = boundary_map(truth).astype(np.uint8), boundary_map(prediction).astype(np.uint8)
+    if not a.any() or not b.any():
+        return float(a.any() == b.any())
     precision = (b & cv2.dilate(a, near)).sum() / b.sum()
     recall = (a & cv2.dilate(b, near)).sum() / a.sum()
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def test_cropping_to_the_boundaries_changes_nothing():
+def blobs(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A mask of uneven outline, bool (H, W), that often touches the border of the picture."""
+    noise = cv2.GaussianBlur(rng.standard_normal((height, width)), (0, 0), rng.uniform(0.5, 9)).reshape(height, width)
+    return noise > np.quantile(noise, rng.uniform(0, 1))
+
+
+@pytest.mark.parametrize("size", [(120, 200), (61, 33), (7, 90), (1, 40), (40, 1)])
+def test_bits_in_a_box_give_what_the_whole_picture_gives(size):
     rng = np.random.default_rng(3)
-    for _ in range(20):
-        masks = []
-        for _ in range(2):
-            noise = cv2.GaussianBlur(rng.standard_normal((120, 200)), (0, 0), 9)
-            masks.append(noise > np.quantile(noise, rng.uniform(0.5, 0.95)))
-        assert boundary_accuracy(*masks) == plain_boundary_accuracy(*masks)
+    for radius in (1, 2, 3, 8, 9, 13):
+        for _ in range(6):
+            masks = blobs(rng, *size), blobs(rng, *size)
+            assert boundary_accuracy(*masks, tolerance=radius) == plain_boundary_accuracy(*masks, radius)
+
+
+def test_a_frame_at_once_gives_what_each_object_gives():
+    rng = np.random.default_rng(4)
+    truth, prediction = (np.select([blobs(rng, 90, 120), blobs(rng, 90, 120)], [3, 7]).astype(np.uint8) for _ in "ab")
+    found = measures(truth, prediction, [3, 7, 200])
+    for i in (3, 7):
+        pair = truth == i, prediction == i
+        assert found[i] == (region_similarity(*pair), boundary_accuracy(*pair))
+    assert found[200] == (1, 1)
+
+
+def test_scores_of_one_frame_do_not_depend_on_the_frame_before():
+    rng = np.random.default_rng(5)
+    frames = [tuple(blobs(rng, 50, 60).astype(np.uint8) for _ in "ab") for _ in range(3)]
+    alone = [measures(*frame, [1]) for frame in frames]
+    assert [measures(*frame, [1]) for frame in reversed(frames)] == alone[::-1]
+
+
+def test_void_is_scored_neither_for_nor_against():
+    truth = np.zeros((60, 80), np.uint8)
+    truth[20:40, 20:40] = 1
+    truth[20:40, 40:50] = 255
+    prediction = np.zeros_like(truth)
+    prediction[20:40, 20:50] = 1
+    assert measures(truth, prediction, [1]) == {1: (1, 1)}
+    assert measures(np.where(truth == 255, 0, truth).astype(np.uint8), prediction, [1])[1][0] == pytest.approx(2 / 3)
+
+
+class TestProperties:
+    """What any pair of masks must fulfil."""
+
+    @pytest.fixture(params=range(5))
+    def pair(self, request):
+        rng = np.random.default_rng(request.param)
+        return blobs(rng, 100, 140), blobs(rng, 100, 140)
+
+    def test_swapping_truth_and_prediction_changes_nothing(self, pair):
+        truth, prediction = pair
+        assert region_similarity(truth, prediction) == region_similarity(prediction, truth)
+        assert boundary_accuracy(truth, prediction) == pytest.approx(boundary_accuracy(prediction, truth), abs=1e-15)
+
+    def test_a_mask_agrees_with_itself(self, pair):
+        assert all(region_similarity(mask, mask) == boundary_accuracy(mask, mask) == 1 for mask in pair)
+
+    def test_moving_both_within_the_picture_changes_nothing(self, pair):
+        def placed(mask, top, left):
+            canvas = np.zeros((160, 220), bool)
+            canvas[top : top + 100, left : left + 140] = mask
+            return canvas
+
+        here, there = ([placed(mask, *place) for mask in pair] for place in ((5, 5), (31, 64)))
+        assert region_similarity(*here) == region_similarity(*there)
+        assert boundary_accuracy(*here) == boundary_accuracy(*there)
+
+    def test_turning_both_half_round_keeps_the_region(self, pair):
+        assert region_similarity(*pair) == region_similarity(*(mask[::-1, ::-1] for mask in pair))
+
+    def test_a_larger_tolerance_is_never_worse(self, pair):
+        found = [boundary_accuracy(*pair, tolerance=radius) for radius in (1, 2, 4, 8, 16)]
+        assert found == sorted(found)
 
 
 def test_far_apart_objects_score_zero():

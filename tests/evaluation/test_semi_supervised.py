@@ -20,7 +20,7 @@ class Oracle:
     def __init__(self, blank=()):
         self.calls, self.blank = [], blank
 
-    def __call__(self, sequence, first_ids):
+    def __call__(self, sequence, given):
         self.calls.append(sequence.name)
         for t in range(sequence.num_frames):
             ids = sequence.read_truth(t)
@@ -61,8 +61,8 @@ def test_finished_sequences_are_not_computed_again(sequences, tmp_path):
 
 
 def test_sequence_killed_half_way_is_computed_again(sequences, tmp_path):
-    def dies(sequence, first_ids):
-        yield first_ids
+    def dies(sequence, given):
+        yield given[0]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -104,7 +104,7 @@ def test_results_of_other_settings_are_refused_by_the_setting_and_replaced_on_de
 def test_sequence_without_object_in_its_first_frame_is_named(sequences, tmp_path):
     from dataclasses import replace
 
-    empty = replace(sequences[0], read_truth=lambda t: np.zeros((HEIGHT, WIDTH), np.uint8))
+    empty = replace(sequences[0], read_labels=lambda t: np.zeros((HEIGHT, WIDTH), np.uint8))
     with pytest.raises(EvaluationError, match="sequence one: its first annotation holds no object"):
         evaluate(method(Oracle(), tmp_path / "out"), [empty])
 
@@ -121,10 +121,10 @@ def test_frame_of_another_size_than_its_mask_is_named_whatever_the_method(sequen
 def test_annotation_of_another_size_is_named(sequences, tmp_path):
     from dataclasses import replace
 
-    odd = replace(sequences[0], read_truth=lambda t: truth(0) if t < 3 else np.zeros((HEIGHT, WIDTH + 2), np.uint8))
+    odd = replace(sequences[0], read_labels=lambda t: truth(0) if t < 3 else np.zeros((HEIGHT, WIDTH + 2), np.uint8))
 
-    def copy(sequence, first_ids):
-        return iter([first_ids] * sequence.num_frames)
+    def copy(sequence, given):
+        return iter([given[0]] * sequence.num_frames)
 
     with pytest.raises(EvaluationError, match=r"sequence one, frame 00003: the mask is 64x48, its annotation 66x48"):
         evaluate(method(copy, tmp_path / "out"), [odd])

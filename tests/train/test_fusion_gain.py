@@ -1,20 +1,22 @@
 """Fusion against linear blending between two interactions, on hand-made sequences."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from fusion_world import IDS, frame_of, write_clips
+from html_page import assert_whole, shown_text
 from rich.console import Console
 from vosforge.datagen.storage.files import sha256_of_file
 from vosforge.models.propagation import SIZES, PropagationNetwork
 from vosforge.train.checkpoint import checkpoint_content, save_atomically
-from vosforge.train.evaluation import fusion_gain
 from vosforge.train.evaluation.errors import EvaluationError
-from vosforge.train.evaluation.fusion_command import Fusion, evaluate_fusion
-from vosforge.train.evaluation.fusion_gain import (
+from vosforge.train.evaluation.fusion import gain
+from vosforge.train.evaluation.fusion.command import Fusion, evaluate_fusion
+from vosforge.train.evaluation.fusion.gain import (
     LINEAR,
     NEW,
     PREVIOUS,
@@ -23,7 +25,8 @@ from vosforge.train.evaluation.fusion_gain import (
     interacted_pairs,
     summarise_pairs,
 )
-from vosforge.train.evaluation.sequences import AnnotatedSequence
+from vosforge.train.evaluation.fusion.work import FusionJob, run_pairs
+from vosforge.train.evaluation.sequences import AnnotatedSequence, open_sequences
 from vosforge.train.inference.propagation import PropagationSettings
 from vosforge.train.networks import FUSION
 
@@ -43,7 +46,7 @@ def sequence():
         frame_names=tuple(f"{t:05d}" for t in range(7)),
         read_frame=lambda t: frame_of(0, t)[0],
         read_luma=lambda t: frame_of(0, t)[0][..., 0],
-        read_truth=lambda t: np.where(frame_of(0, t)[1] == 255, 0, frame_of(0, t)[1]).astype(np.uint8),
+        read_labels=lambda t: frame_of(0, t)[1].astype(np.uint8),
     )
 
 
@@ -61,7 +64,7 @@ def propagated(monkeypatch, sequence):
             masks = torch.stack([torch.from_numpy(known == i) for i in ids]).float()
             yield torch.cat([1 - masks.sum(0, keepdim=True), masks])
 
-    monkeypatch.setattr(fusion_gain, "propagate_soft", propagate)
+    monkeypatch.setattr(gain, "propagate_soft", propagate)
     return calls
 
 
@@ -77,7 +80,7 @@ def test_of_frames_that_are_equally_bad_the_farthest_is_chosen(networks, sequenc
         for _ in frames:
             yield torch.cat([torch.ones(1, *first_ids.shape), torch.zeros(len(ids), *first_ids.shape)])
 
-    monkeypatch.setattr(fusion_gain, "propagate_soft", lose)
+    monkeypatch.setattr(gain, "propagate_soft", lose)
     [(scores, _)] = interacted_pairs(networks[0], {}, sequence, SETTINGS)
     assert scores.second == 6
 
@@ -94,6 +97,15 @@ def test_each_method_takes_the_masks_that_it_says(networks, sequence, propagated
     assert all(value == (1, 1) for value in scores.scores[NEW].values())
     means = {method: np.mean([value[0] for value in found.values()]) for method, found in scores.scores.items()}
     assert means[PREVIOUS] < means[LINEAR] < means[NEW] and set(scores.scores[NEW]) == {3, 17}
+
+
+def test_void_is_not_scored(networks, sequence, propagated):
+    around_objects = replace(sequence, read_labels=lambda t: np.where(frame_of(0, t)[1] == 0, 255, frame_of(0, t)[1]))
+    [(scores, _)] = interacted_pairs(networks[0], {}, around_objects, SETTINGS)
+    # The old mask of a square, 13 pixels wide, covers two columns less with each frame; beside the square is void.
+    by_frame = {t: (13 - 2 * t) / 13 for t in range(1, 6)}
+    assert scores.by_frame[PREVIOUS] == pytest.approx(by_frame)
+    assert scores.scores[PREVIOUS][3][0] == pytest.approx(np.mean(list(by_frame.values())))
 
 
 def test_a_fusion_network_is_given_both_masks_and_the_changes(networks, sequence, propagated):
@@ -160,7 +172,17 @@ def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
     assert results["dataset"]["sequences"] == 1 and len(results["pairs"]) == 3
     assert set(results["pairs"][0]["scores"]["ours"]) <= {str(i) for i in IDS}
     assert (tmp_path / "out" / "fusion.png").stat().st_size > 1000
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert_whole(page, num_pictures=3)
+    text = shown_text(page)
+    assert f"J, ours {summary['ours']['J']:.3f} J, linear blending {summary[LINEAR]['J']:.3f}" in text
+    assert "3 pairs of interactions" in text and "J between the two interactions" in text
     assert results["propagation_sha256"] == sha256_of_file(files["propagation"])
+    # What is handed to other processes must survive the way.
+    job = FusionJob(propagation=str(files["propagation"]), settings=SETTINGS)
+    (sequence,) = open_sequences(root, from_first=False).sequences
+    (there,), (here,) = (run_pairs(*pickle.loads(pickle.dumps((job, sequence)))), run_pairs(job, sequence))
+    assert there.scores == here.scores and np.array_equal(there.picture("worst"), here.picture("worst"))
     # A fusion checkpoint may have any label, that of a file "propagation.pt" too.
     evaluate_fusion(replace(command, checkpoint=(f"propagation={files['fusion']}",)), Console(quiet=True))
     results = json.loads((tmp_path / "out" / "fusion.json").read_text())
@@ -170,7 +192,10 @@ def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
         ({"propagation": files["fusion"]}, "of kind 'fusion', expected 'propagation'"),
         ({"checkpoint": (str(files["propagation"]),)}, "of kind 'propagation', expected 'fusion'"),
         ({"first": (1.5,)}, "give fractions from 0 to 1"),
-        ({"sequence": ("other",)}, "has no sequence other"),
+        ({"min_area": 0}, "give 1 pixel or more"),
+        ({"attention_top_k": -1}, "give 1 or more, or 0 for all"),
+        ({"pictures": -1}, "0 for none"),
+        ({"sequence": ("other",)}, "no sequence 'other'"),
     ):
         with pytest.raises(EvaluationError, match=said):
             evaluate_fusion(replace(command, **changes), Console(quiet=True))

@@ -1,11 +1,11 @@
 import json
 import re
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from html_page import assert_whole, text_of
 from vosforge.train.commands.report import Report, run
 from vosforge.train.log import picture_name, write_picture
 from vosforge.train.report.curves import charts_of
@@ -56,38 +56,8 @@ def run_folder(tmp_path):
     return folder
 
 
-class Tags(HTMLParser):
-    """Checks that tags are closed in order, and keeps the addresses that the page refers to."""
-
-    NEVER_CLOSED = ("meta", "img", "br")
-
-    def __init__(self):
-        super().__init__()
-        self.stack, self.addresses = [], []
-
-    def handle_starttag(self, tag, attributes):
-        self.addresses += [value for name, value in attributes if name in ("src", "href")]
-        if tag not in self.NEVER_CLOSED:
-            self.stack.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        """A tag such as <line .../>, which is open and closed at once."""
-
-    def handle_endtag(self, tag):
-        assert self.stack.pop() == tag, f"{tag} is closed where another tag is open"
-
-
-def text_of(html):
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
-
-
 def test_page_is_whole_and_needs_nothing_from_elsewhere(run_folder):
-    html = page(read_run(run_folder))
-    tags = Tags()
-    tags.feed(html)
-    assert tags.stack == []
-    assert tags.addresses and all(address.startswith("data:image/jpeg;base64,") for address in tags.addresses)
-    assert "<script" not in html and "url(" not in html and "@import" not in html
+    assert_whole(page(read_run(run_folder)), num_pictures=6)
 
 
 def test_page_tells_steps_settings_sources_data_and_version(run_folder):
@@ -124,7 +94,7 @@ def test_every_number_of_the_samples_has_a_row_that_tells_who_set_it(run_folder)
     config["identity"]["sample_settings"] = whole
     path.write_text(json.dumps(config))
     rows = {row.name.strip(): row for row in setting_rows(read_run(run_folder))}
-    assert rows["clip_jitter.brightness"][1:] == ("0.25", "0.1", "of this run")
+    assert rows["clip_jitter.brightness"][1:] == ("0.25", "0.3", "of this run")
     assert rows["area_scale"][1:] == ("0.25, 1", "", "set by the stage")
     assert rows["rotation_degrees"][1:] == ("15", "", "default")
     assert "vos_dataset.py" in rows["sample_settings."].source
@@ -236,3 +206,15 @@ def test_numbers_are_short(value, text):
 def test_chart_without_points_is_refused():
     with pytest.raises(ValueError, match="no point"):
         line_chart("loss", [], SimpleNamespace())
+
+
+def tick_labels(first: float, last: float) -> list[str]:
+    line = Line(label="a", points=[(first, 0.0), (last, 1.0)], colour=0)
+    svg = line_chart("x", [line], last, (0, 1), first_step=first)
+    return re.findall(r'y="214"[^>]*>([^<]*)</text>', svg)
+
+
+def test_whole_steps_have_whole_numbers_on_their_axis():
+    assert tick_labels(1, 2) == ["1", "2"] and tick_labels(1, 8) == ["2", "4", "6", "8"]
+    assert tick_labels(0, 10) == ["0", "5", "10"] and tick_labels(0, 1) == ["0", "1"]
+    assert tick_labels(0.5, 1.5) == ["0.5", "0.75", "1", "1.25", "1.5"]

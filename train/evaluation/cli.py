@@ -11,35 +11,66 @@ from typing import Literal
 import tyro
 from tyro.conf import UseAppendAction
 
-from .fusion_command import Fusion
-from .rounds_command import Rounds
+from .clicks.command import Clicks
+from .fusion.command import Fusion
+from .interactive.command import Interactive
+from .parallel_options import ParallelOptions
+from .rounds.command import Rounds
+from .terminal import console
 
-WIDTH_WITHOUT_TERMINAL = 120
+STOPPED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
-class Davis:
-    """Propagate the first mask of every sequence with each checkpoint and baseline, and measure J and F.
+class TruthOptions(ParallelOptions):
+    """Which sequences are scored, and how."""
+
+    root: str
+    """DAVIS tree (2016 or 2017), YouTube-VOS tree, or the folder or URL of a corpus."""
+    split: str = "val"
+    """List in ImageSets/<year>, folder of a YouTube-VOS tree (val is valid), or split of a corpus (train, val, all)."""
+    year: Literal["2016", "2017"] | None = None
+    """Which lists to read where a tree has both; 2016 merges all objects into one."""
+    sequence: UseAppendAction[tuple[str, ...]] = ()
+    """Only this sequence; give the flag again for more."""
+    protocol: Literal["davis", "youtube-vos"] | None = None
+    """davis gives the masks of the first frame and skips the last; youtube-vos gives each object's first mask, whenever
+    it comes in, and scores every annotated frame behind it. Without it that of the layout; a corpus takes davis."""
+    train_meta: Path | None = None
+    """meta.json of YouTube-VOS's training split, for scores of seen and unseen classes; that of the tree without it."""
+    include_ends: bool = False
+    """Score given masks and the last frame too, which the benchmarks skip."""
+
+    def truth_settings(self) -> dict:
+        """The fields of the settings of `davis` and `masks` that both have."""
+        from ...datagen.storage.store import corpus_location
+
+        return {
+            "root": corpus_location(self.root),
+            "split": self.split,
+            "year": self.year,
+            "sequences": self.sequence,
+            "protocol": self.protocol,
+            "train_meta": self.train_meta,
+            "include_ends": self.include_ends,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Davis(TruthOptions):
+    """Propagate the first masks of every sequence with each checkpoint and baseline, and measure J and F.
 
     Finished sequences are kept: the same command goes on where it stopped.
     """
 
-    root: str
-    """DAVIS tree (2016 or 2017), or the folder or URL of a corpus."""
     out: Path
-    """Folder for masks, scores, results.json, CSVs and pictures."""
+    """Folder for masks, scores, results.json, CSVs, report.html and pictures."""
     checkpoint: UseAppendAction[tuple[str, ...]] = ()
     """FILE or LABEL=FILE; give the flag again for more. The first one's results lie directly in OUT."""
     untrained: bool = False
     """Also score the first checkpoint's architecture with seeded initial weights."""
     baselines: str = "copy-first-mask"
     """Comma-separated: copy-first-mask, dis-flow; or none."""
-    split: str = "val"
-    """List in ImageSets/<year>, or split of the corpus (train, val, all)."""
-    year: Literal["2016", "2017"] | None = None
-    """Which lists to read where a tree has both; 2016 merges all objects into one."""
-    sequence: UseAppendAction[tuple[str, ...]] = ()
-    """Only this sequence; give the flag again for more."""
     memory_every: int = 5
     """Frames between two memory frames; the previous frame is always remembered."""
     top_k: int = 50
@@ -48,93 +79,99 @@ class Davis:
     """Pixels of the network input's shorter side; the frame's own without it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where networks run; auto takes CUDA where there is one."""
-    include_ends: bool = False
-    """Score the first (given) and the last frame too, which the benchmark skips."""
     overwrite: bool = False
     """Compute again what OUT already holds."""
+    masks_only: bool = False
+    """Write masks and score nothing, for splits whose truth is on a server (DAVIS test-dev, YouTube-VOS valid)."""
     pictures: int = 12
     """Draw this many sequences."""
 
     def run(self) -> None:
-        from ...datagen.storage.store import corpus_location
         from .davis import DavisSettings, evaluate_davis
-        from .methods import InferenceSettings
+        from .methods import InferenceSettings, chosen_device
 
+        device = chosen_device(self.device, elsewhere=self.address is not None) if self.checkpoint else "cpu"
         inference = InferenceSettings(
             memory_every=self.memory_every,
             top_k=self.top_k or None,
             short_side=self.short_side,
-            device=self.device,
+            device=device,
         )
         settings = DavisSettings(
-            root=corpus_location(self.root),
+            **self.truth_settings(),
             out=self.out,
             checkpoints=self.checkpoint,
             untrained=self.untrained,
             baselines=self.baselines,
-            split=self.split,
-            year=self.year,
-            sequences=self.sequence,
             inference=inference,
-            include_ends=self.include_ends,
             overwrite=self.overwrite,
+            masks_only=self.masks_only,
             num_pictures=self.pictures,
+            farm=self.farm(device),
         )
-        evaluate_davis(settings, _console())
+        evaluate_davis(settings, console())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Masks:
+class Masks(TruthOptions):
     """Score a folder of palette PNGs written by any program: RESULTS/<sequence>/00000.png."""
 
-    root: str
-    """DAVIS tree (2016 or 2017), or the folder or URL of a corpus."""
     results: Path
     """Folder with one folder of PNGs for every sequence."""
+    out: Path | None = None
+    """Folder for report.html, results.json and CSVs; RESULTS without it, unless that lies in ROOT."""
     json: Path | None = None
-    """Write all numbers to this file."""
-    split: str = "val"
-    """List in ImageSets/<year>, or split of the corpus (train, val, all)."""
-    year: Literal["2016", "2017"] | None = None
-    """Which lists to read where a tree has both; 2016 merges all objects into one."""
-    include_ends: bool = False
-    """Score the first and the last frame too, which the benchmark skips."""
+    """Write all numbers to this file too."""
 
     def run(self) -> None:
-        from ...datagen.storage.store import corpus_location
         from .masks import MasksSettings, evaluate_masks
 
-        evaluate_masks(MasksSettings(**{**vars(self), "root": corpus_location(self.root)}), _console())
+        settings = MasksSettings(
+            **self.truth_settings(), results=self.results, out=self.out, json=self.json, farm=self.farm()
+        )
+        evaluate_masks(settings, console())
 
 
-def _console():
-    from rich.console import Console
-
-    # A file or pipe has no width of its own; 80 columns would break the table of several methods.
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
+COMMANDS = {
+    "davis": Davis,
+    "masks": Masks,
+    "interactive": Interactive,
+    "clicks": Clicks,
+    "rounds": Rounds,
+    "fusion": Fusion,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns 0 when all was done, 2 for a mistake of the user's, told in one line on stderr."""
+    """Run a command; returns 0 when all was done, 2 for a mistake of the user's, told in one line on stderr.
+
+    1 when processes or nodes were lost or the program has a fault, 130 when it was stopped.
+    """
     # Read when torch is imported: spinning OpenMP threads are very slow on a machine with other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     command = tyro.extras.subcommand_cli_from_dict(
-        {"davis": Davis, "masks": Masks, "rounds": Rounds, "fusion": Fusion},
-        prog="vosforge-eval",
-        description=__doc__.split(". ")[0],
-        args=arguments,
+        COMMANDS, prog="vosforge-eval", description=__doc__.split(". ")[0], args=arguments
     )
+    from ...datagen.farm.task import NoNodeLeft
     from .errors import EvaluationError
+    from .jobs import TasksFailed
 
     try:
         command.run()
     except (EvaluationError, OSError) as error:
         print(f"vosforge-eval: {error}", file=sys.stderr)
         return 2
+    except TasksFailed as error:
+        for failure in error.failures.values():
+            print(failure.traceback, end="", file=sys.stderr)
+        print(f"vosforge-eval: {error}; what is finished is kept", file=sys.stderr)
+        return 1
+    except NoNodeLeft as error:
+        print(f"vosforge-eval: {error}; what is finished is kept", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("vosforge-eval: stopped; the same command goes on after the finished sequences", file=sys.stderr)
-        return 130
+        return STOPPED
     return 0
 
 

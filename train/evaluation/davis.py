@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ...datagen.farm.task import FarmSettings
 from ...datagen.storage.files import atomic_write_json
 from .errors import EvaluationError
+from .jobs import IN_PROCESS
+from .layouts.youtube_vos import with_seen_classes
 from .methods import InferenceSettings, Method, baseline_method, network_methods, parse_baselines, parse_checkpoints
-from .pictures import draw_sequence
-from .report import print_tables, write_csvs
+from .output_folder import check_output_folder
+from .pictures import draw_sequence, reader_of_masks
+from .score_report.numbers import print_tables, write_csvs
+from .score_report.page import write_score_report
 from .scores import SequenceScores, summarise
-from .semi_supervised import evaluate
-from .sequences import SequenceSet, open_sequences
+from .semi_supervised import evaluate_methods
+from .sequences import Protocol, SequenceSet, choose_sequences, open_sequences
 
 RESULTS_SCHEMA = 1
 
@@ -34,16 +36,21 @@ class DavisSettings:
     baselines: str = "copy-first-mask"
     split: str = "val"
     year: str | None = None
+    protocol: Protocol | None = None
+    train_meta: Path | None = None
     sequences: tuple[str, ...] = ()
     inference: InferenceSettings = field(default_factory=InferenceSettings)
     include_ends: bool = False
     overwrite: bool = False
+    masks_only: bool = False
     num_pictures: int = 12
+    farm: FarmSettings = IN_PROCESS
 
 
 def evaluate_davis(settings: DavisSettings, console: Console) -> dict[str, Any]:
     """Score all methods on all sequences, print the tables, write results.json, CSVs and pictures; return the results.
 
+    With masks_only the masks alone are written, and nothing is returned.
     Raises EvaluationError for what the user can mend, before anything is computed where possible.
     """
     checkpoints, baselines = parse_checkpoints(settings.checkpoints), parse_baselines(settings.baselines)
@@ -51,60 +58,106 @@ def evaluate_davis(settings: DavisSettings, console: Console) -> dict[str, Any]:
         raise EvaluationError("nothing to score: give --checkpoint FILE, or --baselines copy-first-mask,dis-flow")
     if settings.untrained and not checkpoints:
         raise EvaluationError("--untrained needs --checkpoint, whose architecture it takes")
-    chosen = _chosen(open_sequences(settings.root, settings.split, settings.year), settings.sequences)
-    _check_out(settings.out)
-    methods = network_methods(checkpoints, settings.out, settings.inference, settings.untrained) if checkpoints else []
-    methods += [baseline_method(name, settings.out) for name in baselines]
+    if settings.num_pictures < 0:
+        raise EvaluationError(f"--pictures {settings.num_pictures}: give 0 or more")
+    check_output_folder(settings.out)
+    found = open_sequences(
+        settings.root,
+        settings.split,
+        settings.year,
+        sparse=True,
+        unscored=settings.masks_only,
+        protocol=settings.protocol,
+    )
+    chosen = with_seen_classes(choose_sequences(found, settings.sequences), settings.train_meta)
+    out = settings.out.absolute()
+    methods = network_methods(checkpoints, out, settings.inference, settings.untrained) if checkpoints else []
+    methods += [baseline_method(name, out) for name in baselines]
 
-    scores = _run_all(methods, chosen, settings, console)
-    summaries = {label: summarise(found, settings.include_ends) for label, found in scores.items()}
+    scores = evaluate_methods(
+        methods,
+        chosen.sequences,
+        settings.farm,
+        include_ends=settings.include_ends,
+        overwrite=settings.overwrite,
+        masks_only=settings.masks_only,
+        console=console,
+    )
+    if settings.masks_only:
+        for method in methods:
+            console.print(f"masks of {method.label} in {method.folder / 'masks'}", highlight=False, soft_wrap=True)
+        return {}
+    summaries = {label: summarise(found, settings.include_ends, chosen.seen) for label, found in scores.items()}
     results = {
         "schema": RESULTS_SCHEMA,
-        "dataset": {
-            "root": str(settings.root),
-            "kind": chosen.kind,
-            "split": chosen.split,
-            "num_sequences": len(chosen.sequences),
-            "num_frames": sum(sequence.num_frames for sequence in chosen.sequences),
-            "num_objects": sum(len(found.objects) for found in next(iter(scores.values()))),
-            "left_out": list(chosen.left_out),
-            "first_and_last_frame_scored": settings.include_ends,
-        },
+        "dataset": _dataset(chosen, scores, settings.include_ends),
         "settings": asdict(settings.inference),
         "methods": {method.label: _method_result(method, scores, summaries) for method in methods},
     }
     for method in methods:
         write_csvs(summaries[method.label], method.folder, chosen.split)
-    atomic_write_json(settings.out / "results.json", results)
+    atomic_write_json(out / "results.json", results)
+    _draw(methods, chosen, scores, summaries, results, settings)
+    frames = "all frames" if settings.include_ends else "given masks and the last frame not scored"
+    if any(sequence.first_frames is not None for sequence in chosen.sequences):
+        frames = frames.replace(" and the last frame", "")
+    print_tables(summaries, console, f"{settings.root}: {len(chosen.sequences)} sequences, {chosen.split}, {frames}")
+    if chosen.left_out:
+        console.print(f"left out, no object to follow: {', '.join(chosen.left_out)}", highlight=False)
+    console.print(f"results in {settings.out}: results.json, report.html, masks, pictures", highlight=False)
+    return results
+
+
+def _dataset(chosen: SequenceSet, scores: dict[str, list[SequenceScores]], include_ends: bool) -> dict[str, Any]:
+    return {
+        "root": str(chosen.root),
+        "kind": chosen.kind,
+        "split": chosen.split,
+        "num_sequences": len(chosen.sequences),
+        "num_frames": sum(sequence.num_frames for sequence in chosen.sequences),
+        "num_annotated_frames": sum(len(sequence.annotated_frames) for sequence in chosen.sequences),
+        "num_objects": sum(len(found.objects) for found in next(iter(scores.values()))),
+        "left_out": list(chosen.left_out),
+        "first_and_last_frame_scored": include_ends,
+    }
+
+
+def _draw(
+    methods: list[Method],
+    chosen: SequenceSet,
+    scores: dict[str, list[SequenceScores]],
+    summaries: dict[str, dict[str, Any]],
+    results: dict[str, Any],
+    settings: DavisSettings,
+) -> None:
+    """Write pictures/ and report.html."""
     folders = {method.label: method.folder for method in methods}
     for k, sequence in enumerate(chosen.sequences[: settings.num_pictures]):
         draw_sequence(
             sequence, {label: found[k] for label, found in scores.items()}, folders, settings.out / "pictures"
         )
-    frames = "all frames" if settings.include_ends else "first and last frame not scored"
-    print_tables(summaries, console, f"{settings.root}: {len(chosen.sequences)} sequences, {chosen.split}, {frames}")
-    if chosen.left_out:
-        console.print(f"left out, no object in the first frame: {', '.join(chosen.left_out)}", highlight=False)
-    console.print(f"results in {settings.out}: results.json, masks, pictures", highlight=False)
-    return results
+    speeds = {label: result["frames_per_second"] for label, result in results["methods"].items()}
+    write_score_report(
+        settings.out / "report.html",
+        title=f"J and F on {Path(str(settings.root)).name}, {chosen.split}",
+        chosen=chosen,
+        scores=scores,
+        summaries=summaries,
+        read_prediction=reader_of_masks(folders),
+        facts=_facts(results),
+        extra={"frames a second": speeds},
+    )
 
 
-def _chosen(found: SequenceSet, names: tuple[str, ...]) -> SequenceSet:
-    by_name = {sequence.name: sequence for sequence in found.sequences}
-    missing = [name for name in names if name not in by_name]
-    if missing:
-        raise EvaluationError(f"no sequence {missing[0]!r} in {found.root}; there are {', '.join(list(by_name)[:12])}")
-    if not names:
-        return found
-    return replace(found, sequences=tuple(by_name[name] for name in names), left_out=())
-
-
-def _check_out(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise EvaluationError(f"--out {out} is a file; give a folder")
-    for name in ("index.json", "JPEGImages"):
-        if (out / name).exists():
-            raise EvaluationError(f"--out {out} holds data ({name}), not results; give another folder")
+def _facts(results: dict[str, Any]) -> dict[str, str]:
+    dataset, inference = results["dataset"], results["settings"]
+    facts = {
+        "data": f"{dataset['root']}, {dataset['kind']}, split {dataset['split']}",
+        "frames": f"{dataset['num_frames']:,}, of which {dataset['num_annotated_frames']:,} annotated",
+    }
+    if any(result["method"] == "network" for result in results["methods"].values()):
+        facts |= {name.replace("_", " "): "-" if value is None else str(value) for name, value in inference.items()}
+    return facts
 
 
 def _method_result(
@@ -118,44 +171,3 @@ def _method_result(
         "frames_per_second": num_frames / seconds if seconds > 0 else None,
         **summaries[method.label],
     }
-
-
-def _run_all(
-    methods: list[Method], chosen: SequenceSet, settings: DavisSettings, console: Console
-) -> dict[str, list[SequenceScores]]:
-    num_frames = sum(sequence.num_frames for sequence in chosen.sequences)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames {task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[sequence]}"),
-    )
-    scores = {}
-    with Progress(*columns, console=console) as progress:
-        tasks = {
-            method.label: progress.add_task(method.label, total=num_frames, rate="", sequence="") for method in methods
-        }
-        for method in methods:
-            scores[method.label] = evaluate(
-                method,
-                chosen.sequences,
-                include_ends=settings.include_ends,
-                overwrite=settings.overwrite,
-                on_frame=_reporter(progress, tasks[method.label]),
-            )
-            progress.update(tasks[method.label], sequence="")
-    return scores
-
-
-def _reporter(progress: Progress, task: Any) -> Callable[[str, int], None]:
-    started, done = time.monotonic(), 0
-
-    def report(sequence: str, num_frames: int) -> None:
-        nonlocal done
-        done += num_frames
-        rate = f"{done / max(time.monotonic() - started, 1e-6):.1f}/s"
-        progress.update(task, advance=num_frames, sequence=sequence, rate=rate)
-
-    return report

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 
-from ...datagen.imaging.images import decode_ids
+from ...datagen.farm.task import FarmSettings
+from ...datagen.imaging.images import decode_ids, decode_mask_picture
 from ...datagen.storage.files import atomic_write_json
 from .errors import EvaluationError
-from .report import print_tables
-from .scores import SequenceScores, check_length, object_ids, score_frame, summarise
-from .sequences import AnnotatedSequence, open_sequences
+from .jobs import IN_PROCESS, frames_done, map_sequences
+from .layouts.youtube_vos import with_seen_classes
+from .output_folder import check_output_file, check_output_folder
+from .score_report.numbers import print_tables, write_csvs
+from .score_report.page import write_score_report
+from .scores import SequenceScores, nothing_scored, object_ids, score_frame, summarise
+from .sequences import (
+    AnnotatedSequence,
+    Protocol,
+    SequenceSet,
+    choose_sequences,
+    given_masks,
+    open_sequences,
+    values_in,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,94 +37,182 @@ class MasksSettings:
 
     root: Path | str
     results: Path
+    out: Path | None = None
     json: Path | None = None
     split: str = "val"
     year: str | None = None
+    protocol: Protocol | None = None
+    train_meta: Path | None = None
+    sequences: tuple[str, ...] = ()
+    include_ends: bool = False
+    farm: FarmSettings = IN_PROCESS
+
+
+class Results(NamedTuple):
+    """A folder of masks, and whether the given and the last frames are scored too."""
+
+    folder: Path
     include_ends: bool = False
 
 
 def evaluate_masks(settings: MasksSettings, console: Console) -> dict[str, Any]:
-    """Score <results>/<sequence>/<frame>.png for every scored frame of the split, print the tables, return the results.
+    """Score <results>/<sequence>/<frame>.png for every scored frame of the split; return and print the results.
 
+    Writes report.html, results.json and the benchmark's CSVs to `out`, by default the folder of the results unless it
+    lies in the root or cannot be written to, and the same numbers to `json`.
     Raises EvaluationError that names the file for a missing frame, another size, a picture without palette and an id
     that the first annotation does not have.
     """
-    found = open_sequences(settings.root, settings.split, settings.year)
+    found = open_sequences(settings.root, settings.split, settings.year, sparse=True, protocol=settings.protocol)
+    chosen = with_seen_classes(choose_sequences(found, settings.sequences), settings.train_meta)
     if not settings.results.is_dir():
         raise EvaluationError(f"--results {settings.results} is not a folder; give one with <sequence>/00000.png")
-    for sequence in found.sequences:
-        _check_complete(sequence, settings.results, settings.include_ends)
-    # All files are looked for above, before the first is scored; a fault inside one shows when it is read.
-    scores = [
-        score_folder(sequence, settings.results / sequence.name, settings.include_ends)
-        for sequence in track(found.sequences, "scoring", console=console)
-    ]
-    # Unscored end frames were never read, so no frame may be dropped twice.
-    summary = summarise(scores, include_ends=True)
-    results = {"root": str(settings.root), "results": str(settings.results), "split": settings.split, **summary}
-    results["first_and_last_frame_scored"] = settings.include_ends
+    out = _out(settings)
     if settings.json is not None:
-        settings.json.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write_json(settings.json, results)
+        check_output_file(settings.json, "--json")
+    results = Results(settings.results.absolute(), settings.include_ends)
+    for sequence in chosen.sequences:
+        _check_complete(sequence, results)
+    # All files are looked for above, before the first is scored; a fault inside one shows when it is read.
+    scores = map_sequences(score_folder, chosen.sequences, settings.farm, shared=results, console=console)
+    summary = summarise(scores, settings.include_ends, chosen.seen)
+    content = {
+        # The benchmark's numbers stand at the top, where a script looks for them.
+        **summary["global"],
+        "root": str(settings.root),
+        "results": str(settings.results),
+        "kind": chosen.kind,
+        "split": chosen.split,
+        "first_and_last_frame_scored": settings.include_ends,
+        **summary,
+    }
     print_tables({settings.results.name: summary}, console, f"{settings.results} on {settings.root}")
-    return results
+    if settings.json is not None:
+        _write_json(settings.json, content)
+    if out is None:
+        console.print("no report: the results lie in --root, or cannot be written to; give --out", highlight=False)
+    else:
+        _write(content, summary, scores, chosen, settings, out)
+        console.print(f"results in {out}: report.html, results.json, CSVs", highlight=False, soft_wrap=True)
+    return content
 
 
-def score_folder(
-    sequence: AnnotatedSequence,
-    folder: Path,
-    include_ends: bool = False,
-    on_frame: Callable[[int], None] = lambda t: None,
-) -> SequenceScores:
-    """Score the palette PNGs of one sequence, without the first and last frame unless `include_ends`."""
-    ids = object_ids(sequence.read_truth(0))
-    if not ids:
-        raise EvaluationError(f"sequence {sequence.name}: its first annotation holds no object")
-    objects: dict[int, dict[str, list[float]]] = {i: {"J": [], "F": []} for i in ids}
-    for t in _scored_frames(sequence, include_ends):
-        truth = sequence.read_truth(t)
-        prediction = read_prediction(folder / f"{sequence.frame_names[t]}.png", truth.shape, ids)
-        for i, (region, boundary) in score_frame(truth, prediction, ids).items():
-            objects[i]["J"].append(region)
-            objects[i]["F"].append(boundary)
-        on_frame(t)
-    return SequenceScores(name=sequence.name, objects=objects)
+def score_folder(results: Results, sequence: AnnotatedSequence) -> SequenceScores:
+    """Score the palette PNGs of one sequence, <folder>/<sequence>/<frame>.png, in the frames that count."""
+    given = {i: t for t, ids in given_masks(sequence).items() for i in object_ids(ids)}
+    objects: dict[int, dict[str, list[float]]] = {i: {"J": [], "F": []} for i in given}
+    frames = _scored_frames(sequence, results.include_ends)
+    for t in frames:
+        labels = sequence.read_labels(t)
+        path = results.folder / sequence.name / f"{sequence.frame_names[t]}.png"
+        prediction = read_prediction(path, labels.shape, list(given))
+        found = score_frame(labels, prediction, [i for i, first in given.items() if first <= t])
+        for i, values in objects.items():
+            region, boundary = found.get(i, (np.nan, np.nan))
+            values["J"].append(region)
+            values["F"].append(boundary)
+        frames_done(1)
+    return SequenceScores(
+        name=sequence.name,
+        objects=objects,
+        frames=frames,
+        num_frames=sequence.num_frames,
+        given=given,
+        last_is_scored=sequence.first_frames is not None,
+        categories=sequence.categories,
+    )
 
 
 def read_prediction(path: Path, shape: tuple[int, int], ids: list[int]) -> np.ndarray:
     """Read a predicted mask as uint8 ids (H, W) of `shape`, or raise EvaluationError naming the file and the fault."""
     try:
-        prediction = decode_ids(path.read_bytes())
+        mode, prediction, _ = decode_mask_picture(path.read_bytes())
     except FileNotFoundError:
         raise EvaluationError(f"prediction {path} is missing; every scored frame needs one") from None
     except ValueError as error:
+        raise EvaluationError(f"prediction {path} is not a whole picture; write it again") from error
+    if mode != "P":
         raise EvaluationError(
-            f"prediction {path} is no palette PNG ({error}); save ids as an 8-bit palette picture, index = id"
-        ) from error
+            f"prediction {path} is no palette PNG, its mode is {mode}; save ids as an 8-bit palette picture, index = id"
+        )
     if prediction.shape != shape:
         raise EvaluationError(
             f"prediction {path} is {prediction.shape[1]}x{prediction.shape[0]}, its annotation {shape[1]}x{shape[0]}; "
             "save it at the annotation's size"
         )
-    extra = sorted(set(np.unique(prediction).tolist()) - {0, *ids})
+    extra = sorted(set(values_in(prediction)) - {0, *ids})
     if extra:
         raise EvaluationError(
-            f"prediction {path} holds id {extra[0]}; the first annotation has {', '.join(map(str, ids))} "
-            "and 0 for background"
+            f"prediction {path} holds id {extra[0]}; the objects that are given are {', '.join(map(str, ids))}, "
+            "and 0 is background"
         )
     return prediction
 
 
-def _scored_frames(sequence: AnnotatedSequence, include_ends: bool) -> range:
-    check_length(sequence.name, sequence.num_frames, include_ends)
-    return range(sequence.num_frames) if include_ends else range(1, sequence.num_frames - 1)
+def _out(settings: MasksSettings) -> Path | None:
+    """Where the report goes; None where the results lie in a place that nothing is written to.
+
+    EvaluationError, before anything is scored, when a folder that was asked for cannot be written to.
+    """
+    if settings.out is None:
+        root = Path(str(settings.root)).absolute()
+        results = settings.results.absolute()
+        return settings.results if root not in results.parents and os.access(results, os.W_OK) else None
+    check_output_folder(settings.out)
+    return settings.out
 
 
-def _check_complete(sequence: AnnotatedSequence, results: Path, include_ends: bool) -> None:
-    folder = results / sequence.name
+def _write(
+    content: dict[str, Any],
+    summary: dict[str, Any],
+    scores: list[SequenceScores],
+    chosen: SequenceSet,
+    settings: MasksSettings,
+    out: Path,
+) -> None:
+    write_csvs(summary, out, chosen.split)
+    _write_json(out / "results.json", content)
+    label = settings.results.name
+
+    def read(_: str, sequence: AnnotatedSequence, t: int) -> np.ndarray:
+        return decode_ids((settings.results / sequence.name / f"{sequence.frame_names[t]}.png").read_bytes())
+
+    write_score_report(
+        out / "report.html",
+        title=f"J and F of {label}",
+        chosen=chosen,
+        scores={label: scores},
+        summaries={label: summary},
+        read_prediction=read,
+        facts={"data": f"{settings.root}, {chosen.kind}, split {chosen.split}", "masks": str(settings.results)},
+    )
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write_json(path, content)
+
+
+def _scored_frames(sequence: AnnotatedSequence, include_ends: bool) -> tuple[int, ...]:
+    """The frames a prediction is needed for."""
+    if include_ends:
+        return sequence.annotated_frames
+    first_frames = sequence.first_frames
+    first = 0 if first_frames is None else min(first_frames.values(), default=0)
+    last = sequence.num_frames - 1 if first_frames is None else sequence.num_frames
+    frames = tuple(t for t in sequence.annotated_frames if first < t < last)
+    if not frames:
+        raise nothing_scored(sequence.name, sequence.num_frames)
+    return frames
+
+
+def _check_complete(sequence: AnnotatedSequence, results: Results) -> None:
+    folder = results.folder / sequence.name
     if not folder.is_dir():
-        raise EvaluationError(f"{results} has no folder for sequence {sequence.name}; every sequence must be there")
-    scored = _scored_frames(sequence, include_ends)
+        raise EvaluationError(
+            f"{results.folder} has no folder for sequence {sequence.name}; every sequence must be there"
+        )
+    scored = _scored_frames(sequence, results.include_ends)
     missing = [name for t in scored if not (folder / f"{(name := sequence.frame_names[t])}.png").is_file()]
     if missing:
         raise EvaluationError(f"{folder} lacks {len(missing)} of {len(scored)} scored frames, first {missing[0]}.png")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ...datagen.storage.files import sha256_of_file
 from .baselines import BASELINES
 from .errors import EvaluationError
-from .sequences import AnnotatedSequence
+from .sequences import AnnotatedSequence, read_frame_of_size
 
 LABEL_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 UNTRAINED = "untrained"
@@ -22,15 +23,16 @@ UNTRAINED_SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """Something that carries a first mask through a sequence.
+    """Something that carries given masks through a sequence; it can be pickled.
 
-    propagate(sequence, first_ids uint8 (H, W)) yields uint8 ids (H, W), one array a frame, the first included.
+    propagate(sequence, given): given is frame number -> uint8 ids (H, W) of the objects that come in there; it yields
+    uint8 ids (H, W), one array for every frame, zeros before the first mask.
     settings: all that decides its masks, as plain JSON; results of other settings are never reused.
     folder: where its masks and scores go.
     """
 
     label: str
-    propagate: Callable[[AnnotatedSequence, np.ndarray], Iterator[np.ndarray]]
+    propagate: Callable[[AnnotatedSequence, Mapping[int, np.ndarray]], Iterator[np.ndarray]]
     settings: dict[str, Any]
     folder: Path
 
@@ -42,7 +44,7 @@ class InferenceSettings:
     memory_every: int = 5
     top_k: int | None = 50
     short_side: int | None = None
-    device: str = "auto"
+    device: str = "cpu"
 
 
 def parse_checkpoints(arguments: Sequence[str]) -> dict[str, Path]:
@@ -93,67 +95,83 @@ def network_methods(
 ) -> list[Method]:
     """One method a checkpoint, the first being the main one; `untrained` adds the first's size with weights of seed 0.
 
-    Raises EvaluationError when a checkpoint cannot be loaded or the device is not there.
+    settings.device is "cpu" or "cuda" (see `chosen_device`). Raises EvaluationError when a checkpoint cannot be loaded.
     """
-    import torch
-
-    from ...models.propagation import PropagationNetwork
     from ..checkpoint import load_network
-    from ..device import choose_device
+    from ..inference.propagation import PropagationSettings
 
     try:
-        device = str(choose_device(settings.device))
+        PropagationSettings(memory_every=settings.memory_every, top_k=settings.top_k, short_side=settings.short_side)
+        # On the CPU: the networks may be going to run on other machines.
+        sizes = [load_network(path)[1]["size"] for path in checkpoints.values()]
     except ValueError as error:
         raise EvaluationError(str(error)) from error
-    main = next(iter(checkpoints), None)
-    methods, first_network = [], None
-    for label, path in checkpoints.items():
-        try:
-            network, _ = load_network(path, device)
-        except ValueError as error:
-            raise EvaluationError(str(error)) from error
-        identity = {"method": "network", "checkpoint_sha256": sha256_of_file(path)}
-        methods.append(_network_method(label, network, identity, settings, device, method_folder(out, label, main)))
-        if first_network is None:
-            first_network = network
-    if untrained and first_network is not None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(UNTRAINED_SEED)
-            network = PropagationNetwork(first_network.size).to(device).eval()
-        identity = {"method": "network", "initial_weights": first_network.size.name, "seed": UNTRAINED_SEED}
-        methods.append(
-            _network_method(UNTRAINED, network, identity, settings, device, method_folder(out, UNTRAINED, main))
-        )
-    return methods
-
-
-def _network_method(label, network, identity, settings: InferenceSettings, device: str, folder: Path) -> Method:
-    from ..inference.propagation import PropagationSettings, propagate
-
-    try:
-        propagation = PropagationSettings(
-            memory_every=settings.memory_every, top_k=settings.top_k, short_side=settings.short_side, device=device
-        )
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
-
-    def run(sequence: AnnotatedSequence, first_ids: np.ndarray) -> Iterator[np.ndarray]:
-        frames = (_frame(sequence, t, first_ids.shape) for t in range(sequence.num_frames))
-        return propagate(network, frames, first_ids, propagation)
-
     decisive = {
         "memory_every": settings.memory_every,
         "top_k": settings.top_k,
         "short_side": settings.short_side,
     }
-    return Method(label=label, propagate=run, settings={**identity, **decisive}, folder=folder)
+    main = next(iter(checkpoints), None)
+    methods = []
+    for label, path in checkpoints.items():
+        sha256 = sha256_of_file(path)
+        network = NetworkPropagation(checkpoint=str(path.absolute()), checkpoint_sha256=sha256, inference=settings)
+        identity = {"method": "network", "checkpoint_sha256": sha256}
+        folder = method_folder(out, label, main)
+        methods.append(Method(label=label, propagate=network, settings={**identity, **decisive}, folder=folder))
+    if untrained and methods:
+        network = replace(methods[0].propagate, untrained=True)
+        identity = {"method": "network", "initial_weights": sizes[0], "seed": UNTRAINED_SEED}
+        folder = method_folder(out, UNTRAINED, main)
+        methods.append(Method(label=UNTRAINED, propagate=network, settings={**identity, **decisive}, folder=folder))
+    return methods
 
 
-def _frame(sequence: AnnotatedSequence, t: int, shape: tuple[int, int]) -> np.ndarray:
-    frame = sequence.read_frame(t)
-    if frame.shape[:2] != shape:
-        raise EvaluationError(
-            f"sequence {sequence.name}, frame {sequence.frame_names[t]} is {frame.shape[1]}x{frame.shape[0]}, "
-            f"the first annotation {shape[1]}x{shape[0]}; they must have one size"
-        )
-    return frame
+def chosen_device(name: Literal["auto", "cpu", "cuda"], elsewhere: bool = False) -> Literal["cpu", "cuda"]:
+    """Where networks run; elsewhere: on other machines too, so that CUDA need not be here. Raises EvaluationError."""
+    from ..device import choose_device
+
+    if name == "cuda" and elsewhere:
+        return "cuda"
+    try:
+        return "cuda" if choose_device(name).type == "cuda" else "cpu"
+    except ValueError as error:
+        raise EvaluationError(str(error)) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkPropagation:
+    """A propagation network that is loaded where it is first called, once in a process.
+
+    untrained: take the checkpoint's architecture with the initial weights of seed 0.
+    """
+
+    checkpoint: str
+    checkpoint_sha256: str
+    inference: InferenceSettings
+    untrained: bool = False
+
+    def __call__(self, sequence: AnnotatedSequence, given: Mapping[int, np.ndarray]) -> Iterator[np.ndarray]:
+        from ..inference.propagation import PropagationSettings, propagate
+
+        settings = PropagationSettings(**asdict(self.inference))
+        shape = next(iter(given.values())).shape
+        frames = (read_frame_of_size(sequence, t, shape) for t in range(sequence.num_frames))
+        network = _load(self.checkpoint, self.checkpoint_sha256, self.untrained, self.inference.device)
+        return propagate(network, frames, given, settings)
+
+
+@functools.lru_cache(maxsize=4)
+def _load(checkpoint: str, _checkpoint_sha256: str, untrained: bool, device: str) -> Any:
+    # The hash is there for the cache alone: a training may have written the file anew.
+    import torch
+
+    from ...models.propagation import PropagationNetwork
+    from ..checkpoint import load_network
+
+    network, _ = load_network(checkpoint, device)
+    if not untrained:
+        return network
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(UNTRAINED_SEED)
+        return PropagationNetwork(network.size).to(device).eval()

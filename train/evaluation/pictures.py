@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ...datagen.corpus.records import IGNORE_ID
 from ...datagen.imaging.images import DAVIS_PALETTE, decode_ids
 from ...datagen.storage.files import write_whole
 from .scores import SequenceScores
@@ -22,10 +23,14 @@ TITLE_HEIGHT = 22
 LABEL_HEIGHT = 20
 OPACITY = 0.5
 TRUTH_COLOUR = (255, 255, 255)
+VOID_COLOUR = (128, 128, 128)
 # The DAVIS colours at full brightness: as they are, the first ones are too dark to see on a shaded object.
 TINTS = DAVIS_PALETTE * (255 / np.maximum(DAVIS_PALETTE.max(axis=1, keepdims=True), 1))
 # Told apart also without colour vision (Okabe and Ito's palette).
 CURVE_COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0))
+
+ReadPrediction = Callable[[str, AnnotatedSequence, int], np.ndarray]
+"""(method label, sequence, frame) -> predicted ids uint8 (H, W)."""
 
 
 def draw_sequence(
@@ -37,48 +42,82 @@ def draw_sequence(
     """
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{sequence.name}.png", out / f"{sequence.name}-J.png"]
-    for path, picture in zip(paths, (strip(sequence, scores, folders), curves(sequence.name, scores)), strict=True):
+    pictures = strip(sequence, scores, reader_of_masks(folders)), curves(sequence.name, scores)
+    for path, picture in zip(paths, pictures, strict=True):
         with write_whole(path) as file:
             picture.save(file, format="PNG")
     return paths
 
 
+def reader_of_masks(folders: Mapping[str, Path]) -> ReadPrediction:
+    """Read predictions from the result folders of methods: label -> folder."""
+
+    def read(label: str, sequence: AnnotatedSequence, t: int) -> np.ndarray:
+        path = masks_folder(folders[label], sequence.name) / f"{sequence.frame_names[t]}.png"
+        return decode_ids(path.read_bytes())
+
+    return read
+
+
 def strip(
-    sequence: AnnotatedSequence, scores: Mapping[str, SequenceScores], folders: Mapping[str, Path]
+    sequence: AnnotatedSequence,
+    scores: Mapping[str, SequenceScores],
+    read_prediction: ReadPrediction,
+    frames: Sequence[int] | None = None,
+    tile_width: int = TILE_WIDTH,
 ) -> Image.Image:
-    """One row a method: the first frame with its given mask, then predictions with the truth's outline in white."""
-    last = sequence.num_frames - 1
-    frames = sorted({round(last * k / NUM_PREDICTED_FRAMES) for k in range(1, NUM_PREDICTED_FRAMES + 1)} - {0})
-    rgb = {t: sequence.read_frame(t) for t in (0, *frames)}
-    truth = {t: sequence.read_truth(t) for t in (0, *frames)}
-    height = round(TILE_WIDTH * rgb[0].shape[0] / rgb[0].shape[1])
+    """One row a method: the first frame with its given mask, then predictions with the truth's outline in white.
+
+    frames: those to show behind the first, each a scored one; five evenly spaced ones without it.
+    """
+    first = sequence.annotated_frames[0]
+    if frames is None:
+        frames = evenly_spaced(next(iter(scores.values())).frames, NUM_PREDICTED_FRAMES, without=first)
+    rgb = {t: sequence.read_frame(t) for t in (first, *frames)}
+    labels = {t: sequence.read_labels(t) for t in (first, *frames)}
+    height = round(tile_width * rgb[first].shape[0] / rgb[first].shape[1])
     row_height = LABEL_HEIGHT + height
-    size = ((TILE_WIDTH + GAP) * (1 + len(frames)) - GAP, TITLE_HEIGHT + row_height * len(scores))
+    size = ((tile_width + GAP) * (1 + len(frames)) - GAP, TITLE_HEIGHT + row_height * len(scores))
     picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
     draw.text((6, 3), f"{sequence.name}: white outline = true mask, tint = prediction", fill="black", font=_font(14))
     for row, (label, found) in enumerate(scores.items()):
         top = TITLE_HEIGHT + row * row_height
-        for column, t in enumerate((0, *frames)):
-            left = column * (TILE_WIDTH + GAP)
-            path = masks_folder(folders[label], sequence.name) / f"{sequence.frame_names[t]}.png"
-            predicted = truth[0] if t == 0 else decode_ids(path.read_bytes())
-            tile = tinted(rgb[t], predicted, truth[t], TILE_WIDTH, height)
+        regions = dict(zip(found.frames, found.frame_means("J"), strict=True))
+        for column, t in enumerate((first, *frames)):
+            left = column * (tile_width + GAP)
+            given = column == 0
+            predicted = sequence.read_truth(t) if given else read_prediction(label, sequence, t)
+            tile = tinted(rgb[t], predicted, labels[t], tile_width, height)
             picture.paste(Image.fromarray(tile), (left, top + LABEL_HEIGHT))
-            caption = f"{label}: first mask, given" if t == 0 else f"frame {t}  J {found.frame_means('J')[t]:.2f}"
+            quality = f"  J {regions[t]:.2f}" if np.isfinite(regions.get(t, np.nan)) else ""
+            caption = f"{label}: first mask, given" if given else f"frame {sequence.frame_names[t]}{quality}"
             draw.text((left + 4, top + 2), caption, fill="black", font=_font(13))
     return picture
 
 
+def evenly_spaced(frames: Sequence[int], count: int, without: int) -> list[int]:
+    """At most `count` of the frames, the last among them, and not `without`."""
+    kept = [t for t in frames if t != without]
+    places = {round((len(kept) - 1) * (k + 1) / count) for k in range(count)} if kept else ()
+    return [kept[place] for place in sorted(places)]
+
+
 def tinted(rgb: np.ndarray, predicted: np.ndarray, truth: np.ndarray, width: int, height: int) -> np.ndarray:
-    """A frame at the given size, predicted objects tinted in bright DAVIS colours, true ones outlined: uint8 RGB."""
+    """A frame at the given size, predicted objects tinted in bright DAVIS colours, true ones outlined: uint8 RGB.
+
+    Void in the truth (255), which is not scored, is grey.
+    """
     small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
     ids = cv2.resize(predicted, (width, height), interpolation=cv2.INTER_NEAREST)
-    inside = (ids > 0)[..., None]
-    blended = np.rint(small * (1 - OPACITY) + TINTS[ids] * OPACITY).astype(np.uint8)
-    tile = np.where(inside, blended, small)
     scaled = cv2.resize(truth, (width, height), interpolation=cv2.INTER_NEAREST)
-    for i in np.unique(scaled[scaled > 0]):
+    colours = TINTS[ids]
+    void = scaled == IGNORE_ID
+    colours[void] = VOID_COLOUR
+    inside = ((ids > 0) | void)[..., None]
+    blended = np.rint(small * (1 - OPACITY) + colours * OPACITY).astype(np.uint8)
+    tile = np.where(inside, blended, small)
+    for i in np.unique(scaled[(scaled > 0) & ~void]):
         contours, _ = cv2.findContours((scaled == i).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(tile, contours, -1, (0, 0, 0), 2)
         cv2.drawContours(tile, contours, -1, TRUTH_COLOUR, 1)
@@ -92,7 +131,7 @@ def curves(name: str, scores: Mapping[str, SequenceScores], width: int = 720, he
     picture = Image.new("RGB", (width * scale, height * scale), "white")
     draw = ImageDraw.Draw(picture)
     plot_width, plot_height = width - left - right, height - top - bottom
-    last = max(found.num_frames for found in scores.values()) - 1
+    last = max(found.frames[-1] for found in scores.values())
 
     def point(t: float, value: float) -> tuple[float, float]:
         return (left + plot_width * t / max(last, 1)) * scale, (top + plot_height * (1 - value)) * scale
@@ -113,7 +152,8 @@ def curves(name: str, scores: Mapping[str, SequenceScores], width: int = 720, he
     x = point(0, 1)[0] + draw.textlength(f"J  {name}", font=_font(12 * scale))
     for index, (label, found) in enumerate(scores.items()):
         colour = CURVE_COLOURS[index % len(CURVE_COLOURS)]
-        draw.line([point(t, value) for t, value in enumerate(found.frame_means("J"))], fill=colour, width=2 * scale)
+        regions = zip(found.frames, found.frame_means("J"), strict=True)
+        draw.line([point(t, value) for t, value in regions if np.isfinite(value)], fill=colour, width=2 * scale)
         draw.line([(x, 15 * scale), (x + 18 * scale, 15 * scale)], fill=colour, width=3 * scale)
         text(x + 23 * scale, 8 * scale, label, "lt", colour)
         x += 40 * scale + draw.textlength(label, font=_font(12 * scale))

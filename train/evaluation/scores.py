@@ -1,83 +1,134 @@
-"""Per-frame scores of every object, and their means as the DAVIS semi-supervised benchmark takes them."""
+"""Scores of every object and frame, and their means as the semi-supervised benchmarks take them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ...datagen.corpus.records import IGNORE_ID
 from .errors import EvaluationError
-from .metrics import boundary_accuracy, region_similarity, statistics
+from .metrics import measures, statistics
+from .sequences import values_in
 
 MEASURES = ("J", "F")
 COLUMNS = ("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
 
+score_frame = measures
+"""(J, F) of each object of one frame: see `metrics.measures`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceScores:
-    """J and F of every frame of one sequence, first and last included.
+    """J and F of the frames of one sequence that were compared with the truth.
 
-    objects: object id -> {"J": [one value a frame], "F": [one value a frame]}. seconds: time spent on predicting.
+    objects: object id -> {"J": [one value for each of `frames`], "F": [likewise]}; NaN in the frames before the object
+    is given. frames: their numbers, all of the sequence when left out. num_frames: of the sequence, scored or not.
+    given: object id -> the frame whose mask of it was given, 0 where left out. seconds: time spent on predicting.
+    last_is_scored: False in the DAVIS protocol, which skips the last frame of a sequence. categories: id -> class.
     """
 
     name: str
     objects: dict[int, dict[str, list[float]]]
     seconds: float = 0.0
+    frames: tuple[int, ...] = ()
+    num_frames: int = 0
+    given: Mapping[int, int] = field(default_factory=dict)
+    last_is_scored: bool = False
+    categories: Mapping[int, str] = field(default_factory=dict)
 
-    @property
-    def num_frames(self) -> int:
-        return len(next(iter(self.objects.values()))["J"])
+    def __post_init__(self) -> None:
+        if not self.frames:
+            object.__setattr__(self, "frames", tuple(range(len(next(iter(self.objects.values()))["J"]))))
+        if not self.num_frames:
+            object.__setattr__(self, "num_frames", self.frames[-1] + 1 if self.frames else 0)
 
     def frame_means(self, measure: str) -> np.ndarray:
-        """One value a frame, the mean over the objects: float64 (T,)."""
-        return np.mean([values[measure] for values in self.objects.values()], axis=0)
+        """One value for each of `frames`, the mean over the objects there: float64 (T,), NaN where there is none."""
+        values = np.array([values[measure] for values in self.objects.values()], dtype=np.float64)
+        there = ~np.isnan(values)
+        counts = there.sum(axis=0)
+        return np.where(counts > 0, np.where(there, values, 0).sum(axis=0) / np.maximum(counts, 1), np.nan)
+
+    def scored(self, i: int, include_ends: bool = False) -> dict[str, list[float]]:
+        """The values of an object that count: behind its given frame, and without the last frame where that is skipped.
+
+        include_ends: count the given frame and the last one too.
+        """
+        given, last = self.given.get(i, 0), None if self.last_is_scored else self.num_frames - 1
+        counted = [
+            k
+            for k, t in enumerate(self.frames)
+            if (t >= given if include_ends else t > given and t != last) and not np.isnan(self.objects[i]["J"][k])
+        ]
+        return {measure: [self.objects[i][measure][k] for k in counted] for measure in MEASURES}
 
 
 def object_ids(first_truth: np.ndarray) -> list[int]:
     """The ids a method is given in the first mask, the only ones it is scored on: not those that appear later."""
-    return [int(i) for i in np.unique(first_truth) if i > 0]
+    return [i for i in values_in(first_truth) if i not in (0, IGNORE_ID)]
 
 
-def score_frame(truth: np.ndarray, prediction: np.ndarray, ids: Sequence[int]) -> dict[int, tuple[float, float]]:
-    """(J, F) of each object of one frame; truth and prediction are uint8 ids (H, W)."""
-    scores = {}
-    for i in ids:
-        true_mask, predicted_mask = truth == i, prediction == i
-        scores[i] = (region_similarity(true_mask, predicted_mask), boundary_accuracy(true_mask, predicted_mask))
-    return scores
-
-
-def summarise(scores: Sequence[SequenceScores], include_ends: bool = False) -> dict[str, Any]:
+def summarise(
+    scores: Sequence[SequenceScores], include_ends: bool = False, seen: Collection[str] | None = None
+) -> dict[str, Any]:
     """Means, recalls and decays: {"global": {...}, "sequences": {name: {..., "objects": {id: {...}}}}}.
 
-    The first frame is given and the last skipped, as in the published protocol, unless `include_ends`. The global
-    numbers are means over the objects of all sequences, a sequence's over its own. Keys are those of `COLUMNS`.
+    Given frames and, by the DAVIS protocol, the last ones are skipped unless `include_ends`. The global numbers are
+    means over the objects of all sequences, a sequence's over its own. Keys are those of `COLUMNS`. "unscored" lists
+    objects without a frame to score, as "<sequence>_<id>", where there are any.
+    seen: classes of the training data (YouTube-VOS); then "seen" and "unseen" hold the numbers of the objects of these
+    and of other classes, each with "objects", their count, and "G" is the mean of the four J and F of both, as far as
+    both have objects.
     """
-    sequences, rows = {}, []
+    sequences, rows, categories, unscored = {}, [], [], []
     for sequence in scores:
-        objects = {str(i): _object_row(sequence, i, include_ends) for i in sequence.objects}
-        sequences[sequence.name] = {**_mean_row(list(objects.values())), "objects": objects}
+        found = {i: _object_row(sequence, i, include_ends) for i in sequence.objects}
+        unscored += [f"{sequence.name}_{i}" for i, row in found.items() if row is None]
+        objects = {i: row for i, row in found.items() if row is not None}
+        if not objects:
+            raise nothing_scored(sequence.name, sequence.num_frames)
+        sequences[sequence.name] = {
+            **_mean_row(list(objects.values())),
+            "objects": {str(i): row for i, row in objects.items()},
+        }
         rows += objects.values()
-    return {"global": _mean_row(rows), "sequences": sequences}
+        categories += [sequence.categories.get(i) for i in objects]
+    summary: dict[str, Any] = {"global": _mean_row(rows), "sequences": sequences}
+    if unscored:
+        summary["unscored"] = unscored
+    if seen is not None:
+        summary |= _by_class(rows, categories, seen)
+    return summary
 
 
-def check_length(name: str, num_frames: int, include_ends: bool) -> None:
-    """Raise EvaluationError for a sequence without a frame to score."""
-    if num_frames < 3 and not include_ends:
-        raise EvaluationError(
-            f"sequence {name} has {num_frames} frames; the first and the last are not scored, so none is left: "
-            "give --include-ends to score them all"
-        )
+def nothing_scored(name: str, num_frames: int) -> EvaluationError:
+    """The error of a sequence without a frame to score."""
+    return EvaluationError(
+        f"sequence {name} has {num_frames} frames; given masks and the last frame are not scored, so none is left: "
+        "give --include-ends to score them all"
+    )
 
 
-def _object_row(sequence: SequenceScores, i: int, include_ends: bool) -> dict[str, float]:
-    check_length(sequence.name, sequence.num_frames, include_ends)
-    row = {}
-    for measure in MEASURES:
-        values = sequence.objects[i][measure]
-        found = statistics(values if include_ends else values[1:-1])
+def _by_class(rows: list[dict[str, float]], categories: list[str | None], seen: Collection[str]) -> dict[str, Any]:
+    parts = {
+        "seen": [row for row, category in zip(rows, categories, strict=True) if category in seen],
+        "unseen": [row for row, category in zip(rows, categories, strict=True) if category not in seen],
+    }
+    found: dict[str, Any] = {name: {**_mean_row(part), "objects": len(part)} for name, part in parts.items() if part}
+    if len(found) == len(parts):
+        found["G"] = float(np.mean([found[name][f"{measure}-Mean"] for name in parts for measure in MEASURES]))
+    return found
+
+
+def _object_row(sequence: SequenceScores, i: int, include_ends: bool) -> dict[str, float] | None:
+    row: dict[str, float] = {}
+    for measure, values in sequence.scored(i, include_ends).items():
+        if not values:
+            return None
+        found = statistics(values)
         row |= {f"{measure}-Mean": found.mean, f"{measure}-Recall": found.recall, f"{measure}-Decay": found.decay}
     return {"J&F-Mean": (row["J-Mean"] + row["F-Mean"]) / 2, **row}
 

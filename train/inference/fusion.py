@@ -21,6 +21,10 @@ class Interaction:
     after: Tensor
     key: Tensor
 
+    def rows(self, rows: slice) -> "Interaction":
+        """Some of the rows."""
+        return Interaction(before=self.before[rows], after=self.after[rows], key=self.key[rows])
+
 
 @torch.no_grad()
 def memorize_interaction(propagation: PropagationNetwork, rgb: Tensor, before: Tensor, after: Tensor) -> Interaction:

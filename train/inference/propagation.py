@@ -1,60 +1,56 @@
-"""Propagates a first mask through a video (MiVOS, CVPR 2021, Sec. 3.2, after STM). N objects, H W pixels."""
+"""Propagates given masks through a video (MiVOS, CVPR 2021, Sec. 3.2, after STM). N objects, H W pixels."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...datagen.corpus.records import IGNORE_ID
-from ...models.aggregate import soft_aggregate
+from ...models.aggregate import most_likely
 from ...models.propagation import PropagationNetwork
 from .geometry import FrameGeometry
-from .memory_bank import MemoryBank
-
-
-@dataclass(frozen=True, kw_only=True)
-class PropagationSettings:
-    """How to propagate.
-
-    memory_every: frames between permanent memory frames (5 as published); the previous frame is always in memory.
-    top_k: memory cells read by each query cell (50 as published), None for all. short_side: pixels of the network
-    input's shorter side, None for the video's own. max_memory_frames bounds memory and time on long videos (200 is
-    1,000 frames at every 5). objects_per_pass bounds the decoder's batch.
-    """
-
-    memory_every: int = 5
-    top_k: int | None = 50
-    short_side: int | None = None
-    device: str = "cpu"
-    max_memory_frames: int = 200
-    objects_per_pass: int = 8
-
-    def __post_init__(self) -> None:
-        for name in ("memory_every", "top_k", "short_side", "objects_per_pass"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; give a positive number")
+from .mask_carrier import MaskCarrier, check_frame
+from .propagation_settings import PropagationSettings
 
 
 def propagate(
     network: PropagationNetwork,
     frames: Iterable[np.ndarray],
-    first_ids: np.ndarray,
+    first_ids: np.ndarray | Mapping[int, np.ndarray],
     settings: PropagationSettings,
 ) -> Iterator[np.ndarray]:
     """Yield one id mask per frame, the first being `first_ids` itself.
 
     frames: uint8 (H, W, 3) RGB, all of one size; first_ids: uint8 (H, W), 0 background, 255 ignored (taken as
-    background), any other ids, contiguous or not. Yields uint8 (H, W) with those ids, each before the next frame is
-    asked for. Raises ValueError on a frame of another size.
+    background), any other ids, contiguous or not. Objects that come in later (YouTube-VOS): a mapping, frame number ->
+    ids of the objects that come in there; their pixels become theirs, the others keep what was carried to them, and the
+    frame stays in memory. Yields uint8 (H, W) with those ids, each before the next frame is asked for. Raises
+    ValueError on a frame of another size, and for an object that comes in twice.
     The network is left in evaluation mode on `settings.device`.
     """
-    ids = ids_of(first_ids)
-    lookup = np.array([0, *ids], np.uint8)
-    for index, soft in enumerate(propagate_soft(network, frames, first_ids, settings, ids=ids)):
-        yield first_ids.copy() if index == 0 else lookup[soft.argmax(dim=0).cpu().numpy()]
+    given = first_ids if isinstance(first_ids, Mapping) else {0: first_ids}
+    size = _size_of(given)
+    device = torch.device(settings.device)
+    geometry = FrameGeometry.of(*size, settings.short_side)
+    carrier = MaskCarrier(network.to(device).eval(), geometry, settings)
+    known: list[int] = []
+    for t, frame in enumerate(frames):
+        check_frame(f"frame {t}", frame, size)
+        ids, soft = np.zeros(size, np.uint8), torch.ones(1, *size, device=device)
+        if known:
+            soft = carrier.carry(frame, f"frame {t}").soft
+            ids = np.array([0, *known], np.uint8)[most_likely(soft).to(torch.uint8).cpu().numpy()]
+        new = ids_of(given[t]) if t in given else []
+        if new:
+            if again := sorted(set(new) & set(known)):
+                raise ValueError(f"object {again[0]} comes in at frame {t}, but it is known from an earlier frame")
+            known += new
+            fresh = masks_of(given[t], new).to(device)
+            masks = torch.cat([soft[1:, None] * (1 - fresh.sum(dim=0)), fresh])
+            carrier.give(frame, masks, len(new), f"frame {t}")
+            ids = np.where(np.isin(given[t], new), given[t], ids)
+        yield given[0].copy() if t == 0 and 0 in given else ids
 
 
 def ids_of(ids: np.ndarray) -> list[int]:
@@ -78,62 +74,31 @@ def propagate_soft(
     and stay there (MiVOS: all frames that were interacted with).
     """
     device = torch.device(settings.device)
-    network = network.to(device).eval()
-    bank = MemoryBank(settings.max_memory_frames, num_given=1 + len(certain))
     geometry = FrameGeometry.of(*first_ids.shape, settings.short_side)
-    pending: tuple[Tensor, Tensor, bool] | None = None
-
-    def enter(name: str, frame: np.ndarray) -> Tensor:
-        if frame.shape != (*first_ids.shape, 3) or frame.dtype != np.uint8:
-            raise ValueError(f"{name} is {frame.dtype} {frame.shape}, expected uint8 {(*first_ids.shape, 3)}")
-        return geometry.enter_picture(frame, network.mean)
-
+    carrier = MaskCarrier(network.to(device).eval(), geometry, settings)
     for index, frame in enumerate(frames):
-        with torch.inference_mode():
-            rgb = enter(f"frame {index}", frame)
-            if index == 0:
-                for other, other_ids in certain if ids else ():
-                    masks = geometry.enter(_masks(other_ids, ids).to(device))
-                    _memorize(network, bank, enter("a certain frame", other), masks, True, settings.objects_per_pass)
-                masks = _masks(first_ids, ids).to(device)
-                result = torch.cat([1 - masks.sum(dim=0), masks[:, 0]])
-                masks = geometry.enter(masks)
-            elif not ids:
-                result = torch.ones(1, *first_ids.shape, device=device)
-            else:
-                # Memorised only now: the last frame of a video never is.
-                _memorize(network, bank, *pending, settings.objects_per_pass)
-                masks = _segment(network, bank, rgb, settings)
-                result = soft_aggregate(geometry.leave(masks))[:, 0]
-                masks = soft_aggregate(masks)[1:]
-            pending = (rgb, masks, index % settings.memory_every == 0)
-        yield result
+        if index == 0:
+            given = [(f"certain frame {number}", *one) for number, one in enumerate(certain)]
+            if ids:
+                every = [*given, ("frame 0", frame, first_ids)]
+                carrier.remember([carrier.encode(picture, masks_of(one, ids), name) for name, picture, one in every])
+            masks = masks_of(first_ids, ids).to(device)
+            yield torch.cat([1 - masks.sum(dim=0), masks[:, 0]])
+        elif ids:
+            yield carrier.carry(frame, f"frame {index}").soft
+        else:
+            check_frame(f"frame {index}", frame, first_ids.shape)
+            yield torch.ones(1, *first_ids.shape, device=device)
 
 
-def _masks(ids: np.ndarray, chosen: Sequence[int]) -> Tensor:
+def masks_of(ids: np.ndarray, chosen: Sequence[int]) -> Tensor:
     """The masks of the objects `chosen`, float32 (N, 1, H, W)."""
     masks = [torch.from_numpy(ids == value) for value in chosen]
     return torch.stack(masks)[:, None].float() if masks else torch.zeros(0, 1, *ids.shape)
 
 
-def _memorize(
-    network: PropagationNetwork, bank: MemoryBank, rgb: Tensor, masks: Tensor, permanent: bool, group: int
-) -> None:
-    others = masks.sum(dim=0, keepdim=True) - masks
-    encoded = [
-        network.memorize(rgb.expand(len(part), -1, -1, -1), part, rest)
-        for part, rest in zip(masks.split(group), others.split(group), strict=True)
-    ]
-    keys, values = zip(*encoded, strict=True)
-    bank.add(torch.cat(keys), torch.cat(values), permanent)
-
-
-def _segment(network: PropagationNetwork, bank: MemoryBank, rgb: Tensor, settings: PropagationSettings) -> Tensor:
-    query = network.encode_query(rgb)
-    keys, values = bank.read()
-    group = settings.objects_per_pass
-    logits = [
-        network.segment(query.for_objects(len(key)), key, value, settings.top_k)
-        for key, value in zip(keys.split(group), values.split(group), strict=True)
-    ]
-    return torch.cat(logits).sigmoid()
+def _size_of(given: Mapping[int, np.ndarray]) -> tuple[int, int]:
+    sizes = {ids.shape for ids in given.values()}
+    if len(sizes) != 1:
+        raise ValueError(f"the given masks are of {len(sizes)} sizes {sorted(sizes)}; give one or more of one size")
+    return sizes.pop()

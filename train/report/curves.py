@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 
+from .figures import LegendEntry, chart_figure
 from .line_chart import NUM_COLOURS, Line, line_chart, number
 from .run_record import RunRecord
 
@@ -84,20 +84,13 @@ def figure(record: RunRecord, chart: Chart) -> str:
     if not lines:
         return ""
     bounds = (0.0, 1.0) if SHARES.search(chart.names[0]) else None
-    legend = "".join(f"<li>{_legend_entry(line, alone=len(lines) == 1)}</li>" for line in lines)
-    drawing = line_chart(chart.title, lines, record.last_step, bounds)
-    return f'<figure class="chart"><figcaption>{escape(chart.title)}<ul>{legend}</ul></figcaption>{drawing}</figure>'
+    legend = [LegendEntry(label=line.label, colour=line.colour, value=number(line.points[-1][1])) for line in lines]
+    return chart_figure(chart.title, legend, line_chart(chart.title, lines, record.last_step, bounds))
 
 
 def is_validation(name: str) -> bool:
     """Whether a metric is measured by a validation, and not by every step."""
     return "/" in name or name.startswith("val_")
-
-
-def _legend_entry(line: Line, alone: bool) -> str:
-    swatch = f'<i style="--c: var(--line-{line.colour})"></i>'
-    label = "" if alone else f"{escape(line.label)} "
-    return f"{swatch}{label}<b>{number(line.points[-1][1])}</b>"
 
 
 def _group_chart(group: str, found: list[str]) -> Chart:

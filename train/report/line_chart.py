@@ -24,7 +24,7 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One curve. colour: 0 to 5. marked: a point to circle.
+    """One curve. colour: 0 to 5, from 6 on the same colours dashed. marked: a point to circle.
 
     dots: mark every point, for measures taken now and then. noisy: many points are smoothed.
     """
@@ -37,17 +37,32 @@ class Line:
     marked: tuple[float, float] | None = None
 
 
-def line_chart(title: str, lines: Sequence[Line], last_step: int, bounds: tuple[float, float] | None = None) -> str:
-    """Return an <svg> of the lines over the steps 0 to last_step.
+def line_chart(
+    title: str,
+    lines: Sequence[Line],
+    last_step: float,
+    bounds: tuple[float, float] | None = None,
+    *,
+    first_step: float = 0,
+    step_name: str = "step",
+    whole: bool = False,
+    linear: bool = False,
+) -> str:
+    """Return an <svg> of the lines over the steps first_step to last_step, or over what step_name says.
 
-    bounds: values that the measure cannot leave, such as (0, 1). The value axis is logarithmic when all values are
-    positive and span a factor of 30 or more, unless there are bounds. ValueError without a point.
+    bounds: values that the measure cannot leave, such as (0, 1); whole: the value axis shows all of them. The value
+    axis is logarithmic when all values are positive and span a factor of 30 or more, unless it is bounded or linear.
+    ValueError without a point.
     """
     values = [value for line in lines for _, value in line.points]
     if not values:
         raise ValueError(f"chart {title!r} has no point to draw")
-    logarithmic = bounds is None and min(values) > 0 and max(values) / min(values) >= LOG_FROM_RATIO
+    logarithmic = not linear and bounds is None and min(values) > 0 and max(values) / min(values) >= LOG_FROM_RATIO
     low, high = (min(values), max(values)) if logarithmic else _padded(values, bounds)
+    if whole and bounds is not None:
+        low, high = min(low, bounds[0]), max(high, bounds[1])
+    if last_step <= first_step:
+        last_step = first_step + 1
     ticks = _log_ticks(low, high) if logarithmic else _ticks(low, high)
     if not logarithmic:
         low, high = ticks[0], ticks[-1]
@@ -55,7 +70,7 @@ def line_chart(title: str, lines: Sequence[Line], last_step: int, bounds: tuple[
     span = scale(high) - scale(low)
 
     def x(step: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * step / max(last_step, 1)
+        return LEFT + (WIDTH - LEFT - RIGHT) * (step - first_step) / (last_step - first_step)
 
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - (scale(value) - scale(low)) / span)
@@ -64,12 +79,13 @@ def line_chart(title: str, lines: Sequence[Line], last_step: int, bounds: tuple[
     for value in ticks:
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{number(value)}</text>')
-    for step in _ticks(0, max(last_step, 1), 4):
-        if step <= last_step:
+    whole_steps = all(float(step).is_integer() for line in lines for step, _ in line.points)
+    for step in _ticks(first_step, last_step, 4, whole_steps):
+        if first_step <= step <= last_step:
             anchor = "end" if x(step) > WIDTH - 3 * RIGHT else "middle"
             parts.append(f'<text x="{x(step):.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{number(step)}</text>')
     # The first lines are the ones to look at, so they are drawn last, on top.
-    parts += [_drawn(line, x, y) for line in reversed(lines) if line.points]
+    parts += [_drawn(line, x, y, step_name) for line in reversed(lines) if line.points]
     return "".join(parts) + "</svg>"
 
 
@@ -87,10 +103,11 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
-def _drawn(line: Line, x, y) -> str:
+def _drawn(line: Line, x, y, step_name: str) -> str:
     points = _thinned(line.points)
     noisy = line.noisy and not line.dots and len(points) > NOISY_FROM
-    parts = [f'<g style="--c: var(--line-{line.colour % NUM_COLOURS})">']
+    dashed = ' class="dashed"' if line.colour >= NUM_COLOURS else ""
+    parts = [f'<g{dashed} style="--c: var(--line-{line.colour % NUM_COLOURS})">']
     if noisy:
         parts.append(_path(points, x, y, "raw"))
         points = _running_mean(points)
@@ -98,16 +115,20 @@ def _drawn(line: Line, x, y) -> str:
     if len(points) <= (MAX_DOTS if line.dots else 1):
         parts += [
             f'<circle class="dot" cx="{x(step):.1f}" cy="{y(value):.1f}" r="2.6">'
-            f"<title>{escape(line.label)}, step {step:,.0f}: {number(value)}</title></circle>"
+            f"<title>{escape(line.label)}, {escape(step_name)} {_place(step)}: {number(value)}</title></circle>"
             for step, value in points
         ]
     if line.marked is not None:
         step, value = line.marked
         parts.append(
             f'<circle class="marked" cx="{x(step):.1f}" cy="{y(value):.1f}" r="5"><title>{escape(line.label)}, best: '
-            f"{number(value)} at step {step:,.0f}</title></circle>"
+            f"{number(value)} at {escape(step_name)} {_place(step)}</title></circle>"
         )
     return "".join(parts) + "</g>"
+
+
+def _place(step: float) -> str:
+    return f"{step:,.0f}" if float(step).is_integer() else number(step)
 
 
 def _path(points: Points, x, y, name: str) -> str:
@@ -137,11 +158,12 @@ def _padded(values: Sequence[float], bounds: tuple[float, float] | None) -> tupl
     return low, high if bounds is None else min(high, bounds[1])
 
 
-def _ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers from at or below `low` to at or above `high`."""
-    raw = (high - low) / count
+def _ticks(low: float, high: float, count: int = 5, whole: bool = False) -> list[float]:
+    """Round numbers from at or below `low` to at or above `high`; whole: without fractions."""
+    raw = max((high - low) / count, 1 if whole else 0)
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw * 0.999)
+    factors = (1, 2, 5, 10) if whole else (1, 2, 2.5, 5, 10)
+    step = next(factor * power for factor in factors if factor * power >= raw * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [k * step for k in range(first, last + 1)]
 

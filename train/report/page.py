@@ -6,11 +6,11 @@ from pathlib import Path
 
 from ...datagen.storage.files import atomic_write
 from .curves import Chart, charts_of, figure
+from .document import Tile, document, section, tiles
 from .line_chart import number
 from .predictions import predictions
 from .run_record import RunRecord
 from .setting_rows import stage_of
-from .style import STYLE
 from .tables import checkpoint_table, data_table, settings_table, validation_table
 
 _CURVES_NOTE = (
@@ -32,23 +32,14 @@ def page(record: RunRecord) -> str:
     sections = charts_of(record.names())
     parts = [
         _heading(record),
-        _section("Curves", _figures(record, sections["quality"], _CURVES_NOTE) + validation_table(record)),
-        _section("Predictions", predictions(record)),
-        _section("Schedule and speed", _figures(record, [*sections["schedule"], *sections["speed"]])),
-        _section("Data", data_table(record)),
-        _section("Settings", settings_table(record)),
-        _section("Checkpoints", checkpoint_table(record)),
+        section("Curves", _figures(record, sections["quality"], _CURVES_NOTE) + validation_table(record)),
+        section("Predictions", predictions(record)),
+        section("Schedule and speed", _figures(record, [*sections["schedule"], *sections["speed"]])),
+        section("Data", data_table(record)),
+        section("Settings", settings_table(record)),
+        section("Checkpoints", checkpoint_table(record)),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}, {escape(record.folder.resolve().name)}</title>\n<style>{STYLE}</style>\n"
-        f"<main>\n{''.join(parts)}</main>\n</html>\n"
-    )
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{title}</h2>\n{content}</section>\n" if content else ""
+    return document(f"{title}, {record.folder.resolve().name}", "".join(parts))
 
 
 def _heading(record: RunRecord) -> str:
@@ -66,31 +57,27 @@ def _heading(record: RunRecord) -> str:
     for path in record.failed:
         reason = "Stopped by a loss that is not finite; the batch is in"
         lines.append(f'<p class="alarm">{reason} <code>{escape(path.name)}</code></p>')
-    return "".join(lines) + _tiles(record)
+    return "".join(lines) + tiles(_tiles(record))
 
 
-def _tiles(record: RunRecord) -> str:
+def _tiles(record: RunRecord) -> list[Tile]:
     steps, wanted = record.last_step, record.num_steps
-    tiles = [("Steps done", f"{steps:,}", "all of them" if steps >= wanted else f"of {wanted:,}")]
+    found = [("Steps done", f"{steps:,}", "all of them" if steps >= wanted else f"of {wanted:,}")]
     for name in record.names():
         points = record.series(name)
         if (name.endswith("/J&F") or name in ("val_iou", "val_loss")) and points:
             best = (min if name == "val_loss" else max)(points, key=lambda pair: pair[1])
             shown = {"val_iou": "Held-out IoU", "val_loss": "Held-out loss"}.get(name, name.replace("/", ": "))
-            tiles.append((shown, number(points[-1][1], 3), f"best {number(best[1], 3)} at step {best[0]:,}"))
+            found.append((shown, number(points[-1][1], 3), f"best {number(best[1], 3)} at step {best[0]:,}"))
     seconds = record.seconds()
     if seconds is not None:
         time = f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
         note = "without validations" if record.series("seconds") else "estimated from the speed"
-        tiles.append(("Training time", time, note))
+        found.append(("Training time", time, note))
     size = str(record.identity.get("size", ""))
     count = _num_parameters(record)
-    tiles.append(("Network", size, "" if count is None else f"{count:,} parameters"))
-    rows = [
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"
-        for name, value, note in tiles
-    ]
-    return f'<dl class="tiles">{"".join(rows)}</dl>\n'
+    found.append(("Network", size, "" if count is None else f"{count:,} parameters"))
+    return found
 
 
 def _num_parameters(record: RunRecord) -> int | None:

@@ -1,8 +1,12 @@
 """The predictions of a run: the latest picture of each kind, and some of those before it."""
 
+from collections.abc import Sequence
 from html import escape
 
-from .embedded_pictures import data_uri, spaced
+import numpy as np
+
+from .embedded_pictures import read_picture
+from .figures import picture_figure
 from .run_record import TRAINING_PICTURES, Picture, RunRecord
 
 NUM_EARLIER = 4
@@ -38,9 +42,16 @@ def predictions(record: RunRecord) -> str:
 def _picture(name: str, picture: Picture) -> tuple[str, int]:
     """The picture with its step above it, and its width in pixels."""
     try:
-        uri, width = data_uri(picture.path)
+        rgb = read_picture(picture.path)
     except ValueError as error:
         return f'<p class="alarm">{escape(str(error))}</p>', 0
-    alt = escape(f"{name} after step {picture.step:,}", quote=True)
-    caption = f"<figcaption>after step {picture.step:,}</figcaption>"
-    return f'<figure class="picture">{caption}<img src="{uri}" width="{width}" alt="{alt}"></figure>', width
+    caption = f"after step {picture.step:,}"
+    return picture_figure(rgb, caption, f"{name} {caption}")
+
+
+def spaced(pictures: Sequence[Picture], count: int) -> list[Picture]:
+    """At most `count` pictures, evenly spaced, the first and the last among them; latest first."""
+    if not pictures:
+        return []
+    places = np.unique(np.linspace(0, len(pictures) - 1, min(count, len(pictures))).round().astype(int))
+    return [pictures[i] for i in reversed(places.tolist())]

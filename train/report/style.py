@@ -42,14 +42,18 @@ figure { margin: 0; }
 .chart ul { list-style: none; display: flex; flex-wrap: wrap; gap: 0 12px; margin: 0; padding: 0; font-size: 13px;
   font-weight: 400; color: var(--soft); font-variant-numeric: tabular-nums; }
 .chart li b { color: var(--ink); font-weight: 600; }
-.chart i { display: inline-block; width: 14px; height: 3px; border-radius: 2px; margin: 0 5px 3px 0;
-  background: var(--c); }
+.chart i { display: inline-block; width: 14px; height: 0; border-top: 3px solid var(--c); border-radius: 2px;
+  margin: 0 5px 3px 0; }
+.chart i.dashed { border-top-style: dashed; }
+.chart .axis { font-size: 12px; color: var(--soft); padding: 0 4px; }
+.chart .axis.below { text-align: right; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--soft);
   font-variant-numeric: tabular-nums; }
 .grid { stroke: var(--grid); stroke-width: 1; }
 .line { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .raw { fill: none; stroke: var(--c); stroke-width: 1; opacity: 0.3; }
+.dashed .line { stroke-dasharray: 6 5; }
 .dot { fill: var(--c); }
 .marked { fill: none; stroke: var(--c); stroke-width: 1.5; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 0 20px; }

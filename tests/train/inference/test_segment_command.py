@@ -1,0 +1,132 @@
+"""A session without a screen: masks, scribbles and clicks from files and flags."""
+
+from dataclasses import asdict
+
+import cv2
+import numpy as np
+import pytest
+import tyro
+from session_world import line_on
+from toy_networks import BlockWorld
+from vosforge.datagen.imaging.images import decode_ids, encode_palette_png, encode_png
+from vosforge.datagen.simulation.robot.scribble_file import frame_scribbles, write_scribbles
+from vosforge.train.checkpoint import SCHEMA, save_atomically
+from vosforge.train.inference.session import command
+from vosforge.train.inference.session.command import Segment, open_frames, run
+from vosforge.train.inference.session.given_inputs import collect_inputs, ids_in
+from vosforge.train.inference.session.protocol import Clicks
+from vosforge.train.networks import KINDS
+
+WORLD = BlockWorld(5, (3, 8))
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with frames, checkpoints of tiny networks, masks of frames 0 and 4 and scribbles on frame 2."""
+    (tmp_path / "frames").mkdir()
+    for t in range(5):
+        (tmp_path / "frames" / f"f{t}.png").write_bytes(encode_png(WORLD.read(t)))
+    for t in (0, 4):
+        (tmp_path / f"mask{t}.png").write_bytes(encode_palette_png(WORLD.truth(t)))
+    strokes = [stroke for object_id in (3, 8) for stroke in line_on(WORLD, 2, object_id).strokes]
+    write_scribbles(tmp_path / "scribbles.json", frame_scribbles("blocks", 5, 2, strokes))
+    for name, kind in KINDS.items():
+        network = kind.named("tiny")
+        content = {"schema": SCHEMA, "stage": "tiny", "kind": name, "size": asdict(network.size), "step": 0}
+        save_atomically(tmp_path / f"{name}.pt", {**content, "network": network.state_dict()})
+    return tmp_path
+
+
+def segment(place, *flags: str) -> int:
+    """Run the command on the frames of the place."""
+    given = [str(place / "frames"), "--session", str(place / "session"), "--out", str(place / "out")]
+    networks = ["--propagation", str(place / "propagation.pt"), "--device", "cpu"]
+    return run(tyro.cli(Segment, args=[*given, *networks, *flags]))
+
+
+def test_masks_scribbles_and_clicks_make_masks_of_all_frames(place, capsys):
+    networks = ("--s2m", str(place / "s2m.pt"), "--fusion", str(place / "fusion.pt"), "--overlays")
+    flags = ("--scribbles", str(place / "scribbles.json"), "--click", "3:8:+40,24", "--click", "3:3:-5,5")
+    assert segment(place, *networks, "--mask", f"0={place / 'mask0.png'}", *flags) == 0
+    assert sorted(path.name for path in (place / "out").iterdir()) == [*(f"f{t}.png" for t in range(5)), "overlays"]
+    assert len(list((place / "out" / "overlays").iterdir())) == 5
+    assert np.array_equal(decode_ids((place / "out" / "f0.png").read_bytes()), WORLD.truth(0))
+    assert "5 masks" in capsys.readouterr().out
+
+
+def test_a_second_call_goes_on_with_the_session(place, capsys):
+    assert segment(place, "--mask", f"0={place / 'mask0.png'}") == 0
+    assert segment(place, "--mask", f"4={place / 'mask4.png'}") == 0
+    for t in (0, 4):
+        assert np.array_equal(decode_ids((place / "out" / f"f{t}.png").read_bytes()), WORLD.truth(t))
+    assert "given were frames 0, 4" in capsys.readouterr().out
+    assert segment(place) == 0  # nothing new: the masks are written again
+
+
+def test_a_grey_mask_is_one_object(place):
+    cv2.imwrite(str(place / "grey.png"), (WORLD.truth(1) == 3) * np.uint8(255))
+    assert segment(place, "--mask", f"1={place / 'grey.png'}") == 0
+    ids = decode_ids((place / "out" / "f1.png").read_bytes())
+    assert np.array_equal(ids, (WORLD.truth(1) == 3).astype(np.uint8))
+    with pytest.raises(ValueError, match=r"the objects of the session in .* are \[1\], not \[2\]"):
+        segment(place, "--objects", "2")
+
+
+@pytest.mark.parametrize("flag", ["--out", "--session"])
+def test_frames_and_other_data_are_not_written_into(place, flag):
+    before = sorted(path.name for path in (place / "frames").iterdir())
+    (place / "corpus").mkdir()
+    (place / "corpus" / "index.json").write_text("{}")
+    for folder, message in (
+        ("frames", f"{flag} .*frames is the folder of the frames"),
+        ("corpus", rf"{flag} .*corpus holds data \(index.json\)"),
+        ("s2m.pt", f"{flag} .*s2m.pt is a file"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            segment(place, "--mask", f"0={place / 'mask0.png'}", flag, str(place / folder))
+    with pytest.raises(ValueError, match="is where the session keeps its own masks"):
+        segment(place, "--mask", f"0={place / 'mask0.png'}", "--out", str(place / "session" / "masks"))
+    assert sorted(path.name for path in (place / "frames").iterdir()) == before
+
+
+def test_what_was_stopped_goes_on_with_the_next_call(place, monkeypatch, capsys):
+    def stopping(frames):
+        source = open_frames(frames)
+        read = source.read
+        source.read = lambda t: read(t) if t < 3 else stop()
+        return source
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "open_frames", stopping)
+        assert segment(place, "--mask", f"0={place / 'mask0.png'}") == 130
+    assert "the same command without inputs goes on" in capsys.readouterr().err and not (place / "out").exists()
+    assert segment(place) == 0 and len(list((place / "out").iterdir())) == 5
+
+
+def test_clicks_of_a_frame_are_one_input_and_ids_are_those_of_the_inputs():
+    clicks = ("2:1:+10,20", "4:7:+1,2", "2:1:-30.5,40", "2:0:+3,3")
+    first, second = collect_inputs((), (), clicks, num_frames=5)
+    assert first == (2, {1: Clicks(positive=((10, 20),), negative=((30.5, 40),)), 0: Clicks(positive=((3, 3),))})
+    assert second[0] == 4 and ids_in([first, second]) == (1, 7)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ((), "nothing is known of the video; give --mask"),
+        (("--mask", "0"), "write FRAME=PNG"),
+        (("--mask", "0={place}/frames/f0.png"), "f0.png is a picture of mode RGB; give a palette picture of ids"),
+        (("--mask", "9={place}/mask0.png"), "an input is on frame 9; the video has frames 0 to 4"),
+        (("--click", "1:2:30,40"), "'1:2:30,40' is no click; write FRAME:OBJECT"),
+        (("--click", "1:2:+30,40"), "scribbles and clicks need a Scribble-to-Mask network; give --s2m"),
+        (("--mask", "0={place}/mask0.png", "--objects", "3"), "an input is of object 8; the objects are 3"),
+        (("--propagation", "{place}/missing.pt", "--mask", "0={place}/mask0.png"), "no checkpoint at"),
+    ],
+)
+def test_mistakes_are_named(place, flags, message):
+    with pytest.raises(ValueError, match=message):
+        segment(place, *(flag.format(place=place) for flag in flags))
+    assert not (place / "out").exists() and not (place / "session").exists()

@@ -1,0 +1,1 @@
+"""What fusion is worth between two interactions: the command `vosforge-eval fusion`."""

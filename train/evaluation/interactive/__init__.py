@@ -1,0 +1,1 @@
+"""The DAVIS interactive benchmark: a robot draws scribbles, a session answers, quality is measured against time."""

@@ -1,0 +1,138 @@
+"""One session on a worker of the farm: played, or read from its file when an earlier run finished it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....datagen.imaging.images import encode_jpeg, encode_palette_png
+from ....datagen.storage.files import atomic_write, read_json
+from ..errors import EvaluationError
+from ..jobs import frames_done
+from ..methods import InferenceSettings
+from ..sequences import AnnotatedSequence
+from .play import play_sample
+from .protocol import FixedClock, ProtocolSettings
+from .records import SampleRecord, record_from_dict, record_to_dict
+from .samples import Sample
+from .strips import session_strip
+from .systems import System, open_system
+
+SCHEMA = 1
+_DECIDES_NO_SESSION = ("num_scribble_sets", "threshold_seconds")
+"""Settings of the protocol that leave a session as it is, so that more sets can join those that are finished."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What all sessions of a run share.
+
+    checkpoints: kind -> file; checkpoint_hashes: kind -> SHA-256 of it. keep_masks: the last masks become PNGs.
+    """
+
+    protocol: ProtocolSettings
+    clock: FixedClock | None
+    inference: InferenceSettings
+    checkpoints: Mapping[str, Path]
+    checkpoint_hashes: Mapping[str, str]
+    out: Path
+    overwrite: bool = False
+    keep_masks: bool = False
+
+    def identity(self, system: System, sequence: AnnotatedSequence, sample: Sample) -> dict[str, Any]:
+        """All that decides a session's scores, as plain JSON; results of other settings are never reused."""
+        strokes = hashlib.sha256(str(sample.frame).encode())
+        for stroke in sample.strokes:
+            strokes.update(np.int64(stroke.object_id).tobytes() + stroke.path.tobytes())
+        found = {
+            "schema": SCHEMA,
+            **{name: value for name, value in asdict(self.protocol).items() if name not in _DECIDES_NO_SESSION},
+            **asdict(system),
+            "clock": asdict(self.clock) if self.clock else "wall",
+            **{f"{kind}_sha256": self.checkpoint_hashes[kind] for kind in system.needs},
+            "num_frames": sequence.num_frames,
+            "annotated_frames": len(sequence.annotated_frames),
+            "first_scribbles_sha256": strokes.hexdigest(),
+        }
+        if system.fusion is not None:
+            found |= {"memory_every": self.inference.memory_every, "short_side": self.inference.short_side}
+        return json.loads(json.dumps(found))
+
+
+def run_session(plan: Plan, payload: tuple[System, AnnotatedSequence, Sample]) -> SampleRecord:
+    """Play one session and write its record and its strip of pictures; return the record."""
+    system, sequence, sample = payload
+    folder = plan.out / system.label
+    name = f"{sample.sequence}-{sample.scribble_set:03d}"
+    path = folder / "sessions" / f"{name}.json"
+    identity = plan.identity(system, sequence, sample)
+    finished = None if plan.overwrite else _finished(path, identity)
+    masks_folder = folder / "masks" / str(sample.scribble_set) / sequence.name
+    has_all = strip_path(plan.out, system.label, name).is_file() and (masks_folder.is_dir() or not plan.keep_masks)
+    if finished is not None and has_all:
+        return finished
+    session = open_system(system, plan.checkpoints, plan.inference)
+    try:
+        record, masks = play_sample(
+            session,
+            sequence,
+            sample,
+            plan.protocol,
+            true_masks=system.true_masks,
+            clock=plan.clock,
+            on_round=lambda: frames_done(sequence.num_frames),
+        )
+    finally:
+        close = getattr(session, "close", None)
+        if close is not None:
+            close()
+    picture = session_strip(sequence, record, masks, plan.protocol.metric, system.label)
+    for target in (path, strip_path(plan.out, system.label, name)):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(strip_path(plan.out, system.label, name), encode_jpeg(picture))
+    if plan.keep_masks:
+        _write_masks(masks_folder, sequence, masks)
+    # The record last: a session that has one is finished.
+    atomic_write(path, json.dumps({"settings": identity, "record": record_to_dict(record)}, allow_nan=False).encode())
+    return record
+
+
+def strip_path(out: Path, label: str, name: str) -> Path:
+    """Where the pictures of a session are."""
+    return out / label / "strips" / f"{name}.jpg"
+
+
+def _write_masks(folder: Path, sequence: AnnotatedSequence, masks: np.ndarray) -> None:
+    """Write palette PNGs of uint8 ids (T, H, W) under the frames' names; the folder appears whole."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, ids in zip(sequence.frame_names, masks, strict=True):
+        (partial / f"{name}.png").write_bytes(encode_palette_png(ids))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def _finished(path: Path, identity: dict[str, Any]) -> SampleRecord | None:
+    if not path.is_file():
+        return None
+    try:
+        content = read_json(path)
+        found, record = content["settings"], record_from_dict(content["record"])
+    except (ValueError, KeyError, TypeError):
+        return None  # damaged after it was written: as good as not there
+    changed = [key for key in sorted(found.keys() | identity.keys()) if found.get(key) != identity.get(key)]
+    if changed:
+        differences = ", ".join(f"{key} was {found.get(key)!r}, is {identity.get(key)!r}" for key in changed)
+        raise EvaluationError(
+            f"{path} holds results of other settings ({differences}); give another --out, or --overwrite to replace "
+            "them"
+        )
+    return record

@@ -1,0 +1,156 @@
+"""What plays the benchmark: a session by name, such as `difference-k20`, from checkpoints.
+
+Names are those of the rows in the papers' tables: how masks of two interactions are fused, and how many memory cells
+propagation reads.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EvaluationError
+from ..methods import InferenceSettings
+
+if TYPE_CHECKING:
+    from ...inference.session.protocol import Session
+    from ...inference.session.settings import MiVOSSettings
+
+FUSIONS = {
+    "difference": "fusion network that sees where an interaction changed the masks (A+ and A-)",
+    "learned": "fusion network without A+ and A-",
+    "linear": "blending by the distances of the two interactions",
+    "none": "the newer interaction's masks",
+}
+ORACLE, COPY, ORACLE_COPY = "oracle", "copy", "oracle-copy"
+AUTO = ("difference", "learned", "linear", ORACLE, COPY)
+PAPER = ("linear-kall", "linear", "learned", "difference", "difference-k20", "difference-k100", ORACLE)
+"""The rows of MiVOS' table of the interactive benchmark, and those of other numbers of memory cells."""
+_TOP_K = re.compile(r"(?P<name>[a-z-]+?)(-k(?P<k>[0-9]+|all))?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """A row of the table.
+
+    fusion: one of `FUSIONS`, None for the session without networks. top_k: memory cells that propagation reads, None
+    for all. true_masks: frames get their true masks instead of strokes.
+    """
+
+    label: str
+    fusion: str | None
+    top_k: int | None
+    true_masks: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The kinds of checkpoints without which it cannot run."""
+        if self.fusion is None:
+            return ()
+        kinds = () if self.true_masks else ("s2m",)
+        return (*kinds, "propagation", *(("fusion",) if self.fusion in ("difference", "learned") else ()))
+
+
+def parse_systems(names: str, given: Sequence[str], top_k: int | None) -> list[System]:
+    """Return the systems of a comma-separated list; "auto" stands for what the given kinds of checkpoints can run,
+    "paper" for the rows of the paper's tables.
+
+    given: kinds of the checkpoints there are. top_k: for names without -kN. The oracle fuses with differences where
+    there is a fusion checkpoint, else by blending. EvaluationError for an unknown name or a missing checkpoint.
+    """
+    systems: dict[str, System] = {}
+    for name in (part.strip() for part in names.split(",") if part.strip()):
+        found = [_system(one, given, top_k) for one in {"auto": AUTO, "paper": PAPER}.get(name, (name,))]
+        if name == "auto":
+            found = [system for system in found if set(system.needs) <= set(given)]
+        systems |= {system.label: system for system in found}
+    if not systems:
+        raise EvaluationError(f"--systems is {names!r}; name at least one of {_choices()}")
+    for system in systems.values():
+        missing = [kind for kind in system.needs if kind not in given]
+        if missing:
+            raise EvaluationError(f"system {system.label} needs a checkpoint: give --{missing[0]} FILE")
+    return list(systems.values())
+
+
+def _system(name: str, given: Sequence[str], top_k: int | None) -> System:
+    match = _TOP_K.fullmatch(name)
+    stem = match["name"] if match else name
+    if match and match["k"]:
+        top_k = None if match["k"] == "all" else int(match["k"])
+        if top_k == 0:
+            raise EvaluationError(f"system {name} reads no memory cell; give -k1 or more, or -kall for all")
+    if stem in FUSIONS:
+        return System(label=name, fusion=stem, top_k=top_k)
+    if stem == ORACLE:
+        fusion = "difference" if "fusion" in given else "linear"
+        return System(label=name, fusion=fusion, top_k=top_k, true_masks=True)
+    if stem in (COPY, ORACLE_COPY) and name == stem:
+        return System(label=name, fusion=None, top_k=None, true_masks=stem == ORACLE_COPY)
+    raise EvaluationError(f"no system {name!r}; choose from {_choices()}")
+
+
+def _choices() -> str:
+    names = ", ".join((*FUSIONS, ORACLE))
+    return f"{names} (each also with -k20, -k100, -kall for the memory cells read), {COPY}, {ORACLE_COPY}, paper, auto"
+
+
+def check_systems(systems: Sequence[System], checkpoints: Mapping[str, Path], inference: InferenceSettings) -> None:
+    """Raise EvaluationError when a setting or a checkpoint cannot be used, before anything is played."""
+    try:
+        for system in systems:
+            if system.fusion is not None:
+                _session_settings(system, inference)
+                for kind in system.needs:
+                    load(kind, checkpoints[kind], "cpu")
+    except ValueError as error:
+        raise EvaluationError(str(error)) from error
+
+
+def open_system(
+    system: System, checkpoints: Mapping[str, Path], inference: InferenceSettings, folder: Path | None = None
+) -> Session:
+    """Return a fresh session of the system, whose store is `folder`, or a temporary one without it.
+
+    Networks are read once a process. EvaluationError when a checkpoint or a setting cannot be used.
+    """
+    if system.fusion is None:
+        from .copy_session import CopySession
+
+        return CopySession()
+    from ...inference.session.mivos import MiVOSSession
+
+    try:
+        settings = _session_settings(system, inference)
+        networks = {kind: load(kind, checkpoints[kind], settings.device) for kind in system.needs}
+        return MiVOSSession(networks.get("s2m"), networks["propagation"], networks.get("fusion"), settings, folder)
+    except ValueError as error:
+        raise EvaluationError(str(error)) from error
+
+
+def _session_settings(system: System, inference: InferenceSettings) -> MiVOSSettings:
+    from ...device import choose_device
+    from ...inference.session.settings import MiVOSSettings
+
+    return MiVOSSettings(
+        memory_every=inference.memory_every,
+        top_k=system.top_k,
+        short_side=inference.short_side,
+        device=str(choose_device(inference.device)),
+        fusion=system.fusion,
+        undo_depth=0,
+        measure_times=True,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def load(kind: str, path: Path, device: str) -> Any:
+    """Return the network of a checkpoint of this kind, in evaluation mode; ValueError when it does not fit."""
+    from ...checkpoint import load_network
+    from ...networks import KINDS
+
+    return load_network(path, device, KINDS[kind])[0]

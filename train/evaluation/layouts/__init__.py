@@ -1,0 +1,1 @@
+"""The layouts that annotated sequences are read from: DAVIS, YouTube-VOS, a corpus."""

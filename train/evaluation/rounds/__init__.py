@@ -1,0 +1,1 @@
+"""Frames corrected in rounds of scribbles: the command `vosforge-eval rounds`."""

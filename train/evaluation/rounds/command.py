@@ -1,0 +1,201 @@
+"""The command `vosforge-eval rounds`: masks after rounds of scribbles, as a table, files and a page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import UseAppendAction, arg
+
+from ..parallel_options import ParallelOptions
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ....datagen.farm.task import FarmSettings
+    from ..sequences import SequenceSet
+    from .correction import Frame, MethodScores, Round, RoundsSettings
+    from .methods import Corrector
+
+RESULTS_SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounds(ParallelOptions):
+    """Correct frames in rounds: the DAVIS robot scribbles on what is wrong, a Scribble-to-Mask checkpoint answers."""
+
+    root: str
+    """DAVIS tree (2016 or 2017), or the folder or URL of a corpus."""
+    out: Path
+    """Folder for rounds.json, report.html and rounds.png."""
+    checkpoint: UseAppendAction[tuple[Annotated[str, arg(metavar="[LABEL=]FILE")], ...]] = ()
+    """A checkpoint of an s2m stage; give the flag again for more."""
+    grabcut: bool = False
+    """Also score GrabCut, which needs no training, on the same kind of strokes."""
+    rounds: int = 3
+    """Rounds of strokes on each frame."""
+    strokes: Literal["last", "all"] = "last"
+    """What a round is given beside the present mask: its own strokes, as published, or all so far."""
+    split: str = "val"
+    """List in ImageSets/<year>, or split of the corpus (train, val, all)."""
+    year: Literal["2016", "2017"] | None = None
+    """Which lists to read where a tree has both; 2016 merges all objects into one."""
+    frames_per_sequence: int = 4
+    """Frames of each sequence, evenly spaced."""
+    min_object_area: int = 100
+    """Pixels that an object must show to be scribbled on and scored."""
+    short_side: int | None = None
+    """Pixels of the network input's shorter side; the frame's own without it."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where networks run; auto takes CUDA where there is one."""
+    seed: int = 0
+    """Seed of the robot."""
+    pictures: int = 12
+    """Frames on the sheet of pictures, 0 for none."""
+
+    def run(self) -> None:
+        from ..terminal import console
+
+        evaluate_rounds(self, console())
+
+
+def evaluate_rounds(command: Rounds, console: Console) -> dict[str, MethodScores]:
+    """Score all methods, write rounds.json, report.html and rounds.png, print the table; return the scores by label.
+
+    Raises EvaluationError for what the user can mend.
+    """
+    from ....datagen.storage.store import corpus_location
+    from ..errors import EvaluationError
+    from ..methods import chosen_device
+    from ..output_folder import check_output_folder
+    from ..sequences import open_sequences
+    from .correction import RoundsSettings, frames_to_correct
+    from .methods import scribble_methods
+    from .report import NUM_STRIPS
+
+    try:
+        settings = RoundsSettings(
+            num_rounds=command.rounds,
+            frames_per_sequence=command.frames_per_sequence,
+            min_object_area=command.min_object_area,
+            strokes=command.strokes,
+            seed=command.seed,
+        )
+    except ValueError as error:
+        raise EvaluationError(str(error)) from error
+    if command.pictures < 0:
+        raise EvaluationError(f"--pictures is {command.pictures}; give a number of frames, 0 for none")
+    check_output_folder(command.out)
+    device = chosen_device(command.device, elsewhere=command.address is not None) if command.checkpoint else "cpu"
+    farm = command.farm(device)
+    methods = scribble_methods(command.checkpoint, command.grabcut, command.short_side, device)
+    found = open_sequences(corpus_location(command.root), command.split, command.year, from_first=False)
+    frames = frames_to_correct(found.sequences, settings)
+
+    scores: dict[str, MethodScores] = {}
+    shown: dict[str, dict[int, list[Round]]] = {}
+    for label, (method, _) in methods.items():
+        # The first method decides which frames are the worst; of the others the same ones are kept.
+        keep, num_worst = (set(next(iter(shown.values()))), 0) if shown else (_pictured(command, frames), NUM_STRIPS)
+        scores[label], shown[label] = _run(label, method, frames, (settings, farm), keep, num_worst, console)
+    num_objects = len(next(iter(scores.values())).objects)
+    console.print(rounds_table(scores, f"{found.root}, {found.split}: {len(frames)} frames, {num_objects} objects"))
+    _write(command, settings, found, frames, {label: about for label, (_, about) in methods.items()}, scores, shown)
+    console.print(f"results in {command.out}", highlight=False, markup=False, soft_wrap=True)
+    return scores
+
+
+def _write(
+    command: Rounds,
+    settings: RoundsSettings,
+    found: SequenceSet,
+    frames: list[Frame],
+    identities: dict[str, dict[str, Any]],
+    scores: dict[str, MethodScores],
+    shown: dict[str, dict[int, list[Round]]],
+) -> None:
+    """Write rounds.json, rounds.png and report.html; shown: label -> place in `frames` -> rounds."""
+    from ....datagen.storage.files import atomic_write_json
+    from .correction import summarise_rounds
+    from .pictures import draw_rounds
+    from .report import write_rounds_report
+
+    command.out.mkdir(parents=True, exist_ok=True)
+    facts = asdict(settings) | {"short_side": command.short_side}
+    results = {
+        "schema": RESULTS_SCHEMA,
+        "dataset": {"root": str(found.root), "kind": found.kind, "split": found.split, "num_frames": len(frames)},
+        "settings": facts,
+        "methods": {label: identities[label] | summarise_rounds(one) for label, one in scores.items()},
+    }
+    atomic_write_json(command.out / "rounds.json", results)
+    pictured = sorted(_pictured(command, frames))
+    if pictured:
+        sheet = {label: [(frames[number], rounds[number]) for number in pictured] for label, rounds in shown.items()}
+        draw_rounds(sheet, command.out / "rounds.png")
+    told = {
+        "data": f"{found.root}, {found.split}: {len(found.sequences)} sequences",
+        **{label: "; ".join(f"{name} {value}" for name, value in one.items()) for label, one in identities.items()},
+        **{name.replace("_", " "): str(value) for name, value in facts.items() if value is not None},
+    }
+    write_rounds_report(command.out / "report.html", scores=scores, frames=frames, shown=shown, facts=told)
+
+
+def _pictured(command: Rounds, frames: list[Frame]) -> set[int]:
+    """Evenly spaced places in `frames`, for the sheet."""
+    import numpy as np
+
+    return set(np.linspace(0, len(frames) - 1, min(command.pictures, len(frames))).astype(int).tolist())
+
+
+def _run(
+    label: str,
+    method: Corrector,
+    frames: list[Frame],
+    job: tuple[RoundsSettings, FarmSettings],
+    keep: set[int],
+    num_worst: int,
+    console: Console,
+) -> tuple[MethodScores, dict[int, list[Round]]]:
+    """Correct all frames; return the scores, and the rounds of the frames to keep and of the worst, by their number."""
+    import numpy as np
+
+    from ....datagen.imaging.images import decode_ids
+    from ..jobs import Task, map_tasks
+    from .correction import MethodScores, Round, correct_and_score
+
+    settings, farm = job
+    tasks = [Task(f"{one.sequence.name} {one.sequence.frame_names[one.number]}", one) for one in frames]
+    results = map_tasks(correct_and_score, tasks, farm, shared=(method, settings), doing=label, console=console)
+    last = [np.mean([one.J[-1] for one in found]) for found, _ in results]
+    kept = keep | set(np.argsort(last, kind="stable")[:num_worst].tolist())
+    strokes = np.mean([[len(drawn) for drawn, _ in rounds] for _, rounds in results], axis=0)
+    scores = MethodScores(
+        objects=tuple(one for found, _ in results for one in found), strokes=tuple(float(value) for value in strokes)
+    )
+    shown = {
+        number: [Round(strokes=drawn, ids=decode_ids(packed)) for drawn, packed in results[number][1]]
+        for number in sorted(kept)
+    }
+    return scores, shown
+
+
+def rounds_table(scores: dict[str, MethodScores], title: str) -> Table:
+    """One row a method and round."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from .report import HIGH_J
+
+    table = Table(title=Text(title), title_justify="left")
+    for column in ("method", "round", "J", "F", f"J >= {HIGH_J:g}", "strokes a frame"):
+        table.add_column(column, justify="left" if column == "method" else "right")
+    for label, one in scores.items():
+        columns = zip(one.means("J"), one.means("F"), one.shares_above(HIGH_J), one.strokes, strict=True)
+        for number, (region, boundary, share, strokes) in enumerate(columns, start=1):
+            name = label if number == 1 else ""
+            table.add_row(name, str(number), f"{region:.3f}", f"{boundary:.3f}", f"{share:.0%}", f"{strokes:.1f}")
+        table.add_section()
+    return table

@@ -1,0 +1,1 @@
+"""Scores of semi-supervised methods as files, tables of the terminal and a page."""

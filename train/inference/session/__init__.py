@@ -1,0 +1,1 @@
+"""Interaction sessions: a user corrects frames, and the masks are carried through the video."""

@@ -1,0 +1,163 @@
+"""`vosforge-train segment`: a session without a screen. Nothing heavy is imported before it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+if TYPE_CHECKING:
+    from .frames import FrameSource
+    from .mivos import MiVOSSession
+
+STOPPED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Segment a video from masks, scribbles and clicks on some of its frames, and go on from there with more of them.
+
+    The session is kept in a folder: the same command with further inputs corrects what is there, and carries the
+    corrections through the video. What is stopped or killed goes on with the next call.
+    """
+
+    video: Positional[Path]
+    """Video file, or folder of its frames (jpg, png)."""
+    session: Path
+    """Folder of the session; begun where there is none."""
+    out: Path
+    """Folder for the masks: palette pictures, named as the frames of a folder are, or by number."""
+    propagation: Path
+    """Checkpoint of a propagation network."""
+    s2m: Path | None = None
+    """Checkpoint of a Scribble-to-Mask network; needed for scribbles and clicks."""
+    fusion: Path | None = None
+    """Checkpoint of a fusion network; without one, masks of two frames are blended by distance."""
+    mask: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FRAME=PNG")] = ()
+    """Masks of all objects of a frame: a palette picture of their ids, or one of 0 and 255 for object 1. Give the flag
+    again for more."""
+    scribbles: UseAppendAction[tuple[Path, ...]] = ()
+    """Scribble file of the DAVIS interactive benchmark. Give the flag again for more."""
+    click: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FRAME:OBJECT:+X,Y")] = ()
+    """A click on an object (+) or beside it (-), pixels; object 0 is the background. Give the flag again for more."""
+    objects: tuple[int, ...] = ()
+    """Ids of the objects, 1 to 254; without them those of the first inputs."""
+    overlays: bool = False
+    """Also write the frames with their masks over them, OUT/overlays."""
+    short_side: int | None = None
+    """Pixels of the networks' input on the shorter side; the video's own without it."""
+    top_k: int = 50
+    """Memory cells each query cell reads; 0 reads all."""
+    memory_every: int = 5
+    """Frames between two memory frames."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Precision of propagation."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the networks run; auto takes CUDA where there is one."""
+
+
+def run(command: Segment) -> int:
+    """Apply the inputs, propagate and write all masks; returns 0, or 130 when it was stopped. ValueError, OSError."""
+    import numpy as np
+    from rich.console import Console
+    from rich.progress import track
+
+    from ....datagen.simulation.robot.scribble_file import read_scribbles
+    from .draft import check_inputs
+    from .given_inputs import collect_inputs, ids_in
+    from .open_session import open_mivos_session
+    from .session_file import NAME
+    from .settings import MiVOSSettings
+
+    check_folders(command)
+    frames = open_frames(command.video)
+    inputs = collect_inputs(
+        command.mask, [read_scribbles(path) for path in command.scribbles], command.click, frames.num_frames
+    )
+    settings = MiVOSSettings(
+        memory_every=command.memory_every,
+        top_k=command.top_k or None,
+        short_side=command.short_side,
+        device=command.device,
+        precision=command.precision,
+        fusion="difference" if command.fusion else "linear",
+        undo_depth=0,
+    )
+    if command.s2m is None and any(not isinstance(one, np.ndarray) for _, given in inputs for one in given.values()):
+        raise ValueError("scribbles and clicks need a Scribble-to-Mask network; give --s2m")
+    paths = {"propagation": command.propagation, "s2m": command.s2m, "fusion": command.fusion}
+    checkpoints = {name: path for name, path in paths.items() if path is not None}
+    console = Console(stderr=True)
+    with open_mivos_session(checkpoints, settings, command.session) as session:
+        begun = (command.session / NAME).exists()
+        if begun:
+            session.resume(frames)
+            if command.objects and set(command.objects) != set(session.object_ids):
+                raise ValueError(
+                    f"the objects of the session in {command.session} are {list(session.object_ids)}, not "
+                    f"{list(command.objects)}; leave --objects out, or begin a session in another folder"
+                )
+        ids = session.object_ids if begun else command.objects or ids_in(inputs)
+        if not ids:
+            raise ValueError("nothing is known of the video; give --mask, --scribbles or --click on a frame")
+        # All of them first, so that a mistake in the last changes nothing.
+        for _, given in inputs:
+            check_inputs(given, ids, frames.size)
+        if not begun:
+            session.start(frames, ids)
+        for t, given in inputs:
+            session.interact(t, given)
+            session.commit()
+        if session.num_waiting_frames:
+            try:
+                for _ in track(session.propagate(), "propagating", session.num_waiting_frames, console=console):
+                    pass
+            except KeyboardInterrupt:
+                print("stopped; what was set is kept, the same command without inputs goes on", file=sys.stderr)
+                return STOPPED
+        write_masks(command, session, frames)
+    return 0
+
+
+def check_folders(command: Segment) -> None:
+    """ValueError where masks or the session would come to lie among frames or other data, or cannot be written."""
+    from ...evaluation.output_folder import check_output_folder
+    from .store import FOLDER
+
+    for flag, folder in (("--out", command.out), ("--session", command.session)):
+        check_output_folder(folder, flag)
+        if command.video.is_dir() and folder.resolve() == command.video.resolve():
+            raise ValueError(f"{flag} {folder} is the folder of the frames; give another folder")
+    if command.out.resolve() == (command.session / FOLDER).resolve():
+        raise ValueError(f"--out {command.out} is where the session keeps its own masks; give another folder")
+
+
+def open_frames(video: Path) -> FrameSource:
+    """The frames of a file or a folder; ValueError."""
+    # Codecs print what they stumble over; what matters is said in our own line.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    from .frames import FolderFrames
+    from .video_frames import VideoFrames
+
+    return FolderFrames(video) if video.is_dir() else VideoFrames(video)
+
+
+def write_masks(command: Segment, session: MiVOSSession, frames: FrameSource) -> None:
+    """Write the masks of all frames as palette pictures, and the frames under them where asked; OSError."""
+    from ....datagen.imaging.images import encode_jpeg, encode_palette_png, overlay
+    from ....datagen.storage.files import atomic_write
+
+    command.out.mkdir(parents=True, exist_ok=True)
+    if command.overlays:
+        (command.out / "overlays").mkdir(exist_ok=True)
+    stems = [path.stem for path in getattr(frames, "paths", ())] or [f"{t:05d}" for t in range(frames.num_frames)]
+    for t, stem in enumerate(stems):
+        ids = session.masks(t)
+        atomic_write(command.out / f"{stem}.png", encode_palette_png(ids))
+        if command.overlays:
+            atomic_write(command.out / "overlays" / f"{stem}.jpg", encode_jpeg(overlay(frames.read(t), ids)))
+    print(f"{len(stems)} masks in {command.out}; given were frames {', '.join(map(str, session.given_frames))}")

@@ -1,0 +1,84 @@
+"""Inputs of a session as they come from files and from the command line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ....datagen.corpus.records import IGNORE_ID
+from ....datagen.imaging.images import decode_mask_picture
+from ....datagen.simulation.robot.scribble_file import Scribbles as ScribbleFile
+from .protocol import Clicks, Input, Scribbles
+
+FrameInputs = tuple[int, dict[int, Input]]
+"""A frame's number, and object id -> what is said of it."""
+
+
+def collect_inputs(
+    masks: Sequence[str], scribbles: Sequence[ScribbleFile], clicks: Sequence[str], num_frames: int
+) -> list[FrameInputs]:
+    """Return the inputs in the order masks, scribbles, clicks; all clicks of a frame are one input.
+
+    masks: FRAME=PNG. clicks: FRAME:OBJECT:+X,Y or FRAME:OBJECT:-X,Y, pixels. ValueError names what cannot be read or
+    lies outside the video.
+    """
+    found = [_read_mask(text) for text in masks]
+    for given in scribbles:
+        if len(given.frames) != num_frames:
+            raise ValueError(
+                f"the scribbles of {given.sequence!r} are on {len(given.frames)} frames, the video has {num_frames}"
+            )
+        for t in given.annotated_frames:
+            strokes = given.frames[t]
+            ids = sorted({stroke.object_id for stroke in strokes})
+            found.append((t, {i: Scribbles(strokes=tuple(s for s in strokes if s.object_id == i)) for i in ids}))
+    found += _clicks_by_frame(clicks)
+    for t, _ in found:
+        if not 0 <= t < num_frames:
+            raise ValueError(f"an input is on frame {t}; the video has frames 0 to {num_frames - 1}")
+    return found
+
+
+def ids_in(inputs: Sequence[FrameInputs]) -> tuple[int, ...]:
+    """The ids of the objects that inputs speak of, ascending."""
+    return tuple(sorted({object_id for _, given in inputs for object_id in given} - {0}))
+
+
+def _read_mask(text: str) -> FrameInputs:
+    number, separator, name = text.partition("=")
+    if not separator or not number.isdigit():
+        raise ValueError(f"{text!r} is no mask of a frame; write FRAME=PNG, such as 12=masks/00012.png")
+    path = Path(name)
+    try:
+        mode, ids, _ = decode_mask_picture(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if mode == "L" and set(np.unique(ids).tolist()) <= {0, IGNORE_ID}:
+        ids = (ids > 0).astype(np.uint8)  # one object, as in DAVIS 2016
+    elif mode != "P":
+        raise ValueError(
+            f"{path} is a picture of mode {mode}; give a palette picture of ids, or a grey one of 0 and 255"
+        )
+    shown = [int(value) for value in np.unique(ids) if value not in (0, IGNORE_ID)]
+    if not shown:
+        raise ValueError(f"{path} shows no object; give the masks of a frame that shows one")
+    return int(number), {object_id: ids == object_id for object_id in shown}
+
+
+def _clicks_by_frame(clicks: Sequence[str]) -> list[FrameInputs]:
+    points: dict[int, dict[int, tuple[list, list]]] = {}
+    for text in clicks:
+        try:
+            frame, object_id, place = text.split(":")
+            x, y = (float(value) for value in place[1:].split(","))
+            signs = {"+": 0, "-": 1}
+            points.setdefault(int(frame), {}).setdefault(int(object_id), ([], []))[signs[place[0]]].append((x, y))
+        except (ValueError, KeyError, IndexError) as error:
+            raise ValueError(
+                f"{text!r} is no click; write FRAME:OBJECT:+X,Y on the object or FRAME:OBJECT:-X,Y beside it, such as "
+                "12:1:+300,200"
+            ) from error
+    return [
+        (t, {i: Clicks(positive=tuple(on), negative=tuple(beside)) for i, (on, beside) in by_object.items()})
+        for t, by_object in points.items()
+    ]

@@ -47,7 +47,7 @@ class Run:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto takes CUDA where there is one."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Of the forward pass; auto is bf16 on CUDA, fp32 on the CPU. bf16 nearly halves the time on CPUs that have it."""
+    """Of the forward pass; auto is bf16 on CUDA, fp32 on the CPU. bf16 is faster on CPUs that have it."""
     compile: bool = False
     """Compile the parts of the network with torch.compile; the first steps then take minutes."""
     micro_batches_per_forward: int | None = None

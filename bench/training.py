@@ -24,9 +24,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from vosforge.datagen.samples.loader import make_loader
 from vosforge.models.propagation import train_batch_norm
 from vosforge.train.batches import Source, make_part
-from vosforge.train.loop import make_optimiser, to_device
+from vosforge.train.loop import to_device
 from vosforge.train.micro_batches import BatchDivision
 from vosforge.train.networks import KINDS
+from vosforge.train.optimiser import make_optimiser
 from vosforge.train.run import compile_parts
 from vosforge.train.stage import Stage
 from vosforge.train.stages.table import STAGES, stage_named
@@ -175,7 +176,7 @@ def step_function(
     scheduled = stage.at(RUN_STEPS - 1, RUN_STEPS)
 
     def take_step(batch, step: int) -> None:
-        update(batch, step, scheduled, learns_statistics)
+        list(update(batch, step, scheduled, learns_statistics))
         optimiser.step()
         if device.type == "cuda":
             torch.cuda.synchronize()
@@ -241,7 +242,7 @@ def print_ratios(settings: Settings) -> None:
     for turn in range(1 + (settings.steps or 3)):
         for name, update in turns.items():
             started = time.perf_counter()
-            update(batch, turn, stage.at(0, RUN_STEPS), True)
+            list(update(batch, turn, stage.at(0, RUN_STEPS), True))
             if turn:
                 best[name] = min(best[name], time.perf_counter() - started)
     print(f"{stage.size}, 192x192, 3 frames, 2 objects, {settings.threads} threads: ", end="")

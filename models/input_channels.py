@@ -18,34 +18,40 @@ INPUT_CHANNELS: dict[int, tuple[str, ...]] = {
 }
 
 
-def convert_input_channels(weight: Tensor, num_channels: int) -> tuple[Tensor, str]:
-    """Make a first convolution's weight (C, n, k, k) fit `num_channels` inputs, channel by channel of the same name.
+def convert_input_channels(weight: Tensor, target: int | tuple[str, ...]) -> tuple[Tensor, str]:
+    """Make a first convolution's weight (C, n, k, k) fit other inputs, channel by channel of the same name.
 
-    New channels get orthogonal weights, as published for masks. Returns the weight and what was done in words, "" where
-    the channels are the same already.
+    target: the names of the channels, or a number of them that stands for the names in `INPUT_CHANNELS`. New channels
+    get orthogonal weights, as published for masks. Returns the weight and what was done in words, "" where the channels
+    are the same already.
     Raises ValueError for a number of channels that no encoder takes, and for channels that would be lost.
     """
+    names = target if isinstance(target, tuple) else _names_of(target)
+    # Weights with as many channels as named ones of their own are taken for those: the number tells no more.
     given = weight.shape[1]
-    for number in (given, num_channels):
-        if number not in INPUT_CHANNELS:
-            known = "; ".join(f"{count}: {', '.join(names)}" for count, names in INPUT_CHANNELS.items())
-            raise ValueError(f"no encoder takes {number} input channels; known are {known}")
-    source, target = INPUT_CHANNELS[given], INPUT_CHANNELS[num_channels]
-    lost = [name for name in source if name not in target]
+    source = names if given == len(names) else _names_of(given)
+    lost = [name for name in source if name not in names]
     if lost:
         raise ValueError(
-            f"weights for {given} input channels ({', '.join(source)}) do not fit {num_channels} "
-            f"({', '.join(target)}): {' and '.join(lost)} would be lost; give weights for "
-            f"{' or '.join(str(count) for count in _fitting(target))} channels"
+            f"weights for {given} input channels ({', '.join(source)}) do not fit {len(names)} "
+            f"({', '.join(names)}): {' and '.join(lost)} would be lost; give weights for "
+            f"{' or '.join(str(count) for count in _fitting(names))} channels"
         )
-    if source == target:
+    if source == names:
         return weight, ""
-    added = [name for name in target if name not in source]
+    added = [name for name in names if name not in source]
     new = torch.empty(weight.shape[0], len(added), *weight.shape[2:])
     nn.init.orthogonal_(new)
     new = new.to(weight.device, weight.dtype)
-    columns = [new[:, added.index(name)] if name in added else weight[:, source.index(name)] for name in target]
-    return torch.stack(columns, dim=1), f"{given} to {num_channels} input channels: {', '.join(added)} new"
+    columns = [new[:, added.index(name)] if name in added else weight[:, source.index(name)] for name in names]
+    return torch.stack(columns, dim=1), f"{given} to {len(names)} input channels: {', '.join(added)} new"
+
+
+def _names_of(number: int) -> tuple[str, ...]:
+    if number not in INPUT_CHANNELS:
+        known = "; ".join(f"{count}: {', '.join(names)}" for count, names in INPUT_CHANNELS.items())
+        raise ValueError(f"no encoder takes {number} input channels; known are {known}")
+    return INPUT_CHANNELS[number]
 
 
 def _fitting(target: tuple[str, ...]) -> list[int]:

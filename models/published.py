@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .fusion import FusionNetwork
 from .input_channels import convert_input_channels
+from .osvos import OSVOSNetwork, load_vgg_weights
 from .propagation import PropagationNetwork
 from .s2m import S2MNetwork
 from .weights import FIRST_CONVOLUTION, FitProblems, LoadedWeights, is_torchvision_resnet, load_imagenet
@@ -155,6 +156,8 @@ def load_starting_weights(network: nn.Module, content: Mapping[str, Any]) -> str
         words = [f"ImageNet weights into {' and '.join(done)}"]
         words += [f"{trunk}.{said}" for trunk, loaded in done.items() for said in loaded.converted]
         return "; ".join(words)
+    if isinstance(network, OSVOSNetwork) and any(key.startswith("features.") for key in content):
+        return f"ImageNet weights into {len(load_vgg_weights(network, content))} convolutions of the stages"
     known = published_format(content)
     if known is None:
         return None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .dropout import KeyedDropout
+from .aspp import AtrousPyramid, conv_norm_relu
 from .normalisation import NormaliseColours
 from .precision import at_least_float32
 from .resnet import ResNetTrunk
@@ -76,28 +76,6 @@ SIZES: dict[str, S2MSize] = {
 }
 
 
-class AtrousPyramid(nn.Module):
-    """Atrous spatial pyramid pooling: 1x1, three atrous 3x3 and the picture's mean, side by side, then projected."""
-
-    def __init__(self, in_channels: int, channels: int, rates: tuple[int, int, int], dropout: float) -> None:
-        super().__init__()
-        self.point = _conv_norm_relu(in_channels, channels)
-        self.atrous = nn.ModuleList(_conv_norm_relu(in_channels, channels, rate) for rate in rates)
-        self.pooled = _conv_norm_relu(in_channels, channels)
-        self.project = _conv_norm_relu((len(rates) + 2) * channels, channels)
-        self.dropout = KeyedDropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training and x.shape[0] == 1 and self.pooled[1].training:
-            raise ValueError(
-                "one sample has no batch statistics of its mean; train with micro-batches of two samples or more, "
-                "or with frozen batch statistics"
-            )
-        mean = self.pooled(x.mean(dim=(2, 3), keepdim=True)).expand(-1, -1, *x.shape[-2:])
-        branches = [self.point(x), *(branch(x) for branch in self.atrous), mean]
-        return self.dropout(self.project(torch.cat(branches, dim=1)))
-
-
 class S2MNetwork(nn.Module):
     """Segments one object from a picture, the mask it has so far, and positive and negative scribbles.
 
@@ -113,8 +91,8 @@ class S2MNetwork(nn.Module):
         self.normalise = NormaliseColours()
         self.encoder = ResNetTrunk(size.block, size.depths, base_width=size.base_width, in_channels=6)
         self.aspp = AtrousPyramid(self.encoder.channels[3], size.aspp_channels, size.aspp_rates, size.dropout)
-        self.low_level = _conv_norm_relu(self.encoder.channels[0], size.low_level_channels)
-        self.decoder = _conv_norm_relu(size.low_level_channels + size.aspp_channels, size.decoder_channels, rate=1)
+        self.low_level = conv_norm_relu(self.encoder.channels[0], size.low_level_channels)
+        self.decoder = conv_norm_relu(size.low_level_channels + size.aspp_channels, size.decoder_channels, rate=1)
         self.predict = nn.Conv2d(size.decoder_channels, 1, 1)
         self._initialise()
 
@@ -141,13 +119,3 @@ class S2MNetwork(nn.Module):
         context = F.interpolate(self.aspp(f16), size=low_level.shape[-2:], mode="bilinear", align_corners=False)
         logits = self.predict(self.decoder(torch.cat([low_level, context], dim=1)))
         return F.interpolate(at_least_float32(logits), size=rgb.shape[-2:], mode="bilinear", align_corners=False)
-
-
-def _conv_norm_relu(in_channels: int, out_channels: int, rate: int | None = None) -> nn.Sequential:
-    """A 1x1 convolution, or with `rate` a 3x3 of that dilation; batch norm; ReLU."""
-    conv = (
-        nn.Conv2d(in_channels, out_channels, 1, bias=False)
-        if rate is None
-        else nn.Conv2d(in_channels, out_channels, 3, padding=rate, dilation=rate, bias=False)
-    )
-    return nn.Sequential(conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))

@@ -37,7 +37,8 @@ def load_trunk_weights(trunk: ResNetTrunk, state: Mapping[str, Tensor]) -> Loade
 
     Input channels are matched by name, see `convert_input_channels`: those that the file lacks (masks, scribbles) get
     orthogonal weights, listed as converted. Convolution biases, which torchvision's ResNets lack, become zero, listed
-    as initialised. `fc.*`, and `layer4.*` where the trunk has no fourth stage, are left aside.
+    as initialised; squeeze-and-excitation, which they lack too, keeps what it has. `fc.*`, and `layer4.*` where the
+    trunk has no fourth stage, are left aside.
     Raises ValueError naming the keys that are missing, unknown or of another shape, or the input channels that would be
     lost; the trunk is then untouched.
     """
@@ -52,7 +53,9 @@ def _fitted(trunk: ResNetTrunk, state: Mapping[str, Tensor]) -> tuple[dict[str, 
     given, problems = dict(state), FitProblems()
     initialised, converted = [], []
     if FIRST_CONVOLUTION in given:
-        given[FIRST_CONVOLUTION], said = convert_input_channels(given[FIRST_CONVOLUTION], trunk.conv1.in_channels)
+        given[FIRST_CONVOLUTION], said = convert_input_channels(
+            given[FIRST_CONVOLUTION], trunk.input_names or trunk.conv1.in_channels
+        )
         converted += [f"{FIRST_CONVOLUTION}: {said}"] if said else []
     new_state: dict[str, Tensor] = {}
     for key, value in own.items():
@@ -64,6 +67,9 @@ def _fitted(trunk: ResNetTrunk, state: Mapping[str, Tensor]) -> tuple[dict[str, 
             new_state[key] = value
         elif key.endswith(".bias") and key.removesuffix(".bias") in convolutions:
             new_state[key] = torch.zeros_like(value)
+            initialised.append(key)
+        elif ".excitation." in key:
+            new_state[key] = value
             initialised.append(key)
         else:
             problems.missing.append(key)
@@ -83,7 +89,7 @@ def load_imagenet(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, 
 
     Raises ValueError as `load_trunk_weights`, with all left as they were, and for a network without a trunk.
     """
-    trunks = {name: child for name, child in network.named_children() if isinstance(child, ResNetTrunk)}
+    trunks = {name: part for name, part in network.named_modules() if isinstance(part, ResNetTrunk)}
     # The trunk that takes just a picture first: what does not fit is then told in the file's own terms.
     trunks = dict(sorted(trunks.items(), key=lambda item: item[1].conv1.in_channels))
     if not trunks:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from vosforge.models.atnet import Annotation, FrameFeatures, Transferred
 from vosforge.models.normalisation import NormaliseColours
 from vosforge.models.propagation import QueryFeatures
 
@@ -166,3 +167,63 @@ class BlockWorld:
         for row in range(1, len(self.object_ids) + 1):
             cells[row, (t + row - 1) % self._columns] = row
         return cells.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
+
+
+class ToyATNet(nn.Module):
+    """A-Net as `ToyS2M`; T-Net says that a pixel is the object's as far as its colour was in the annotated frames.
+
+    calls: what A-Net was given. num_annotated: annotated frames at each step of T-Net, previous: the frames before it.
+    certain: the probability that T-Net answers with instead, where it is not None.
+    """
+
+    def __init__(self, certain: float | None = None) -> None:
+        super().__init__()
+        self.annotation = _ToyAnnotation()
+        self.transfer = _ToyTransfer()
+        self.transfer.certain = certain
+
+    @property
+    def calls(self) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        return self.annotation.segment.calls
+
+
+class _ToyAnnotation(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.segment = ToyS2M()
+
+    def forward(self, rgb: Tensor, mask: Tensor, positive: Tensor, negative: Tensor) -> Annotation:
+        return Annotation(logits=self.segment(rgb, mask, positive, negative), f16=rgb, decoded=rgb)
+
+
+class _ToyTransfer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.normalise = NormaliseColours()
+        self.certain: float | None = None
+        self.num_annotated: list[int] = []
+        self.previous: list[int] = []
+
+    def encode(self, rgb: Tensor) -> FrameFeatures:
+        return FrameFeatures(f4=rgb, f8=rgb, f16=rgb)
+
+    def object_features(self, annotation: Annotation) -> Tensor:
+        corners = F.one_hot(corner_of(annotation.decoded), NUM_CORNERS).float()
+        inside = (corners * annotation.logits.sigmoid()[:, 0, :, :, None]).sum(dim=(1, 2))
+        return inside / corners.sum(dim=(1, 2)).clamp(min=1)
+
+    def forward(
+        self,
+        target: FrameFeatures,
+        annotated: Sequence[Tensor],
+        objects: Sequence[Tensor],
+        previous_f4: Tensor,
+        previous_mask: Tensor,
+    ) -> Transferred:
+        self.num_annotated.append(len(annotated))
+        self.previous.append(frame_number(previous_f4))
+        share = torch.stack(list(objects)).mean(dim=0)
+        probability = share[:, corner_of(target.f4)[0]][:, None]
+        if self.certain is not None:
+            probability = torch.full_like(probability, self.certain)
+        return Transferred(logits=torch.logit(probability, eps=1e-12).clamp(-SURE, SURE), local_map=previous_mask)

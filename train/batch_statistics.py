@@ -41,16 +41,17 @@ class BatchStatistics:
     def micro_batch(self) -> Iterator[None]:
         """Record the statistics of the forward passes of one micro-batch; the layers keep those that they had.
 
-        The layers must be in training mode.
+        Layers in evaluation mode, those of a frozen part, need what they have and learn nothing.
         """
         if not self._layers:
             yield
             return
         before = self._flat()
-        self._write(torch.zeros_like(before))
+        learning = self._learning().to(before.device)
+        self._write(before.where(~learning, 0))
         try:
             yield
-            self._recorded.append(self._flat())
+            self._recorded.append(self._flat().where(learning, 0))
         finally:
             self._write(before)
 
@@ -72,6 +73,15 @@ class BatchStatistics:
             statistics = statistics * (kept ** row[-num_layers:])[layer_of] + row[:-num_layers]
             calls = calls + row[-num_layers:]
         self._write(torch.cat([statistics, calls]))
+
+    def forget(self) -> None:
+        """Forget what was recorded since the last merge."""
+        self._recorded = []
+
+    def _learning(self) -> Tensor:
+        """Whether the layer of each of `_flat`'s elements is in training mode: bool."""
+        layers = torch.tensor([layer.training for layer in self._layers])
+        return torch.cat([layers[torch.tensor(self._layer_of)], layers])
 
     def _flat(self) -> Tensor:
         """All statistics, then the number of calls of each layer: float64, which holds float32 and counts exactly."""

@@ -80,6 +80,28 @@ def _corrections(source: Source, split: Split, crop_size: int, settings: Mapping
     return CorrectionPart(open_stills(source.place, split), weight=source.weight, settings=chosen)
 
 
+def _clicks(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
+    from ..datagen.samples.click_samples import ClickPart, ClickSampleSettings
+
+    chosen = ClickSampleSettings(crop_size=crop_size, **settings)
+    return ClickPart(open_stills(source.place, split), weight=source.weight, settings=chosen)
+
+
+def _foregrounds(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
+    from ..datagen.samples.foregrounds import ForegroundPart, ForegroundSettings
+
+    chosen = ForegroundSettings(crop_size=crop_size, **settings)
+    return ForegroundPart(open_stills(source.place, split), weight=source.weight, settings=chosen)
+
+
+def _tracklets(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
+    from ..datagen.corpus.reader import Corpus
+    from ..datagen.samples.tracklets import TrackletPart, TrackletSettings
+
+    chosen = TrackletSettings(crop_size=crop_size, **settings)
+    return TrackletPart(Corpus.open(source.place), weight=source.weight, split=split, settings=chosen)
+
+
 def _fusion(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
     from ..datagen.corpus.reader import Corpus
     from ..datagen.samples.fusion import FusionPart, FusionSampleSettings
@@ -90,8 +112,11 @@ def _fusion(source: Source, split: Split, crop_size: int, settings: Mapping[str,
 
 PARTS: dict[str, Callable[[Source, Split, int, Mapping[str, Any]], SamplePart]] = {
     "clips": _clips,
+    "tracklets": _tracklets,
     "stills": _stills,
     "corrections": _corrections,
+    "clicks": _clicks,
+    "foregrounds": _foregrounds,
     "fusion": _fusion,
 }
 """Kind of data -> its maker."""

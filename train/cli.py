@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def execute(command: Any) -> int:
-    """Run a parsed command and return the exit code: 2 for a user's mistake, with one line on stderr."""
+    """Run a parsed command and return the exit code: 2 for a mistake, 130 when stopped, with one line on stderr."""
     from .loop import TrainingFailed
 
     try:
@@ -36,6 +36,9 @@ def execute(command: Any) -> int:
     except (ValueError, OSError, TrainingFailed) as error:
         print(f"vosforge-train: {' '.join(str(error).split())}", file=sys.stderr)
         return 1 if isinstance(error, TrainingFailed) else 2
+    except KeyboardInterrupt:
+        print("vosforge-train: stopped; the same command goes on with what is finished", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from .micro_batches import Batch, BatchDivision
 from .pictures import batch_picture
 from .run_checkpoints import RunCheckpoints, RunMemory
 from .stage import Scheduled, Stage
-from .update import GlobalUpdate, UpdateResult
+from .update import GlobalUpdate, UpdateResult, mean_update
 from .validation.validator import Validator, validate
 
 
@@ -53,17 +53,6 @@ class LoopReport:
     loss: float
     iou: float
     samples_per_second: float
-
-
-def make_optimiser(network: nn.Module, stage: Stage) -> torch.optim.Adam:
-    """Adam over all parameters; the rate is set at every step."""
-    return torch.optim.Adam(
-        network.parameters(),
-        lr=stage.learning_rate.peak,
-        betas=stage.betas,
-        weight_decay=stage.weight_decay,
-        fused=True,
-    )
 
 
 def train(
@@ -113,12 +102,18 @@ def train(
         if learns_statistics != stage.trains_batch_norm(step, settings.num_steps):
             learns_statistics = stage.trains_batch_norm(step, settings.num_steps)
             train_batch_norm(network, learns_statistics)
+            for name in stage.frozen:
+                network.get_submodule(name).eval()
         for parameters in optimiser.param_groups:
-            parameters["lr"] = scheduled.learning_rate
-        result = update(batch, step, scheduled, learns_statistics)
-        if result.failed_ranks:
-            _fail(folder, step, batch, scheduled, result, saving.step, group)
-        optimiser.step()
+            # A group may have a share of the stage's rate.
+            parameters["lr"] = scheduled.learning_rate * parameters.get("factor", 1.0)
+        results = []
+        for result in update(batch, step, scheduled, learns_statistics):
+            if result.failed_ranks:
+                _fail(folder, step, batch, scheduled, result, saving.step, group)
+            optimiser.step()
+            results.append(result)
+        result = mean_update(results)
         step += 1
         clock.steps += 1
         last = step == settings.num_steps

@@ -1,6 +1,7 @@
 """Losses and scores of a step. B batch, N objects, H W pixels."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -30,6 +31,27 @@ def bootstrapped_cross_entropy(log_odds: Tensor, labels: Tensor, exists: Tensor,
         pixels = pixels.where(counts, 0)
     # Ignored pixels have loss 0, and no loss is below it, so that they add nothing.
     return (pixels.sum(dim=1) / num_kept.clamp(min=1)).mean()
+
+
+def class_balanced_cross_entropy(logits: Tensor, labels: Tensor, reduction: Literal["sum", "mean"] = "sum") -> Tensor:
+    """Binary cross-entropy in which the object and the rest of a sample weigh alike, averaged over the samples.
+
+    logits (B, H, W) or (B, 1, H, W) of the object; labels integer (B, H, W), 1 on it, 0 off it, 255 not counted. The
+    object's pixels weigh by the share of the others among the counted, the others' by the object's share. Over each
+    sample's pixels the `sum`, as published for OSVOS, or the `mean`, which a learning rate of another resolution
+    outlives. A sample without any object, or with nothing else, has loss 0, as published. Scalar, float32 or wider.
+    Sources: HED (Xie and Tu, ICCV 2015, Eq. 2); OSVOS, `osvos_layers.py`; ATNet trains by it as well.
+    """
+    if reduction not in ("sum", "mean"):
+        raise ValueError(f"reduction is {reduction!r}; choose 'sum' or 'mean'")
+    logits = at_least_float32(logits).reshape(labels.shape)
+    inside, outside = (labels == 1).to(logits.dtype), (labels == 0).to(logits.dtype)
+    num_inside, num_outside = inside.flatten(1).sum(dim=1), outside.flatten(1).sum(dim=1)
+    num_counted = (num_inside + num_outside).clamp(min=1)
+    pixels = F.binary_cross_entropy_with_logits(logits, inside, reduction="none")
+    on_object, elsewhere = ((pixels * part).flatten(1).sum(dim=1) for part in (inside, outside))
+    losses = (num_outside * on_object + num_inside * elsewhere) / num_counted
+    return (losses if reduction == "sum" else losses / num_counted).mean()
 
 
 def mean_iou(predicted: Tensor, labels: Tensor, exists: Tensor) -> Tensor:

@@ -6,8 +6,16 @@ from typing import Any
 
 from torch import nn
 
+from ..models.atnet import SIZES as ATNET_SIZES
+from ..models.atnet import ATNetwork
+from ..models.click_net import SIZES as CLICKNET_SIZES
+from ..models.click_net import ClickNetwork
 from ..models.fusion import SIZES as FUSION_SIZES
 from ..models.fusion import FusionNetwork
+from ..models.ipn import SIZES as IPN_SIZES
+from ..models.ipn import IPNNetwork
+from ..models.osvos import SIZES as OSVOS_SIZES
+from ..models.osvos import OSVOSNetwork
 from ..models.propagation import SIZES as PROPAGATION_SIZES
 from ..models.propagation import PropagationNetwork
 from ..models.s2m import SIZES as S2M_SIZES
@@ -39,7 +47,12 @@ class NetworkKind:
 PROPAGATION = NetworkKind(name="propagation", sizes=PROPAGATION_SIZES, build=PropagationNetwork)
 S2M = NetworkKind(name="s2m", sizes=S2M_SIZES, build=S2MNetwork)
 FUSION = NetworkKind(name="fusion", sizes=FUSION_SIZES, build=FusionNetwork)
-KINDS: dict[str, NetworkKind] = {kind.name: kind for kind in (PROPAGATION, S2M, FUSION)}
+IPN = NetworkKind(name="ipn", sizes=IPN_SIZES, build=IPNNetwork)
+ATNET = NetworkKind(name="atnet", sizes=ATNET_SIZES, build=ATNetwork)
+CLICKNET = NetworkKind(name="clicknet", sizes=CLICKNET_SIZES, build=ClickNetwork)
+OSVOS = NetworkKind(name="osvos", sizes=OSVOS_SIZES, build=OSVOSNetwork)
+_ALL = (PROPAGATION, S2M, FUSION, IPN, ATNET, CLICKNET, OSVOS)
+KINDS: dict[str, NetworkKind] = {kind.name: kind for kind in _ALL}
 
 
 def kind_of(network: nn.Module) -> NetworkKind:

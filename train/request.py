@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -123,15 +123,20 @@ def run_identity(request: RunRequest) -> dict[str, Any]:
     return identity
 
 
-def with_default_samples(identity: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
-    """Return an identity read from a config.json with today's defaults for the sample settings that it lacks.
+def with_defaults(identity: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+    """Return an identity read from a config.json with today's defaults for what it lacks of the stage and its samples.
 
     Runs from before the identity held them whole have those that their stage set; later ones lack what is new since.
     """
+    new = {
+        field.name: _plain(field.default)
+        for field in fields(Stage)
+        if field.name not in _NOT_SETTINGS and field.default is not MISSING
+    }
     defaults = _plain(asdict(settings_class(stage.data)[0]()))
     stored = identity.get("sample_settings") or {}
     known = {name: defaults[name] for name in names_of_settings(stage.data)}
-    return {**identity, "sample_settings": {**stored, **_over(known, stored)}}
+    return {**new, **identity, "sample_settings": {**stored, **_over(known, stored)}}
 
 
 def _over(defaults: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

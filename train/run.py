@@ -16,8 +16,9 @@ from .checkpoint import RESUME_REQUIRED, initialise_from, load_state, read_check
 from .device import choose_device
 from .distributed import ALONE, RankGroup
 from .log import MetricsLog
-from .loop import LoopReport, LoopSettings, make_optimiser, train
+from .loop import LoopReport, LoopSettings, train
 from .micro_batches import BatchDivision
+from .optimiser import make_optimiser
 from .request import RunRequest
 from .run_checkpoints import RunMemory
 from .run_data import BatchSource, RunData, open_companion, open_data

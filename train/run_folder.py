@@ -13,7 +13,7 @@ import torch
 
 from ..datagen.storage.files import atomic_write_json, is_temporary, read_json, remove_files
 from ..datagen.storage.store import open_store
-from .request import RunRequest, run_identity, with_default_samples
+from .request import RunRequest, run_identity, with_defaults
 from .sample_settings import dotted
 
 CONFIG_SCHEMA = 1
@@ -56,7 +56,7 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
 
 
 def _check_config(request: RunRequest, identity: dict[str, Any]) -> None:
-    stored = with_default_samples(read_json(request.out / "config.json").get("identity", {}), request.stage)
+    stored = with_defaults(read_json(request.out / "config.json").get("identity", {}), request.stage)
     _check_settings(request.out, stored, json.loads(json.dumps(identity)))
 
 

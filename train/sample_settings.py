@@ -2,31 +2,30 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass
+from importlib import import_module
 from typing import Any, get_type_hints
 
 from .kinds import fitted
 from .stage import Stage
 
+_CLASSES = {
+    "clips": ("samples.triplets", "TripletSettings", "crop_size"),
+    "tracklets": ("samples.tracklets", "TrackletSettings", "crop_size"),
+    "stills": ("compositing.settings", "SequenceSettings", "size"),
+    "corrections": ("samples.corrections", "StillCorrectionSettings", "crop_size"),
+    "clicks": ("samples.click_samples", "ClickSampleSettings", "crop_size"),
+    "foregrounds": ("samples.foregrounds", "ForegroundSettings", "crop_size"),
+    "fusion": ("samples.fusion", "FusionSampleSettings", "crop_size"),
+}
+"""Kind of data -> module of datagen, dataclass of its samples, its field for the side of the crop."""
+
 
 def settings_class(data: str) -> tuple[type, str]:
     """Return the dataclass of the samples of a kind of data (`Stage.data`), and its field for the side of the crop."""
-    if data == "clips":
-        from ..datagen.samples.triplets import TripletSettings
-
-        return TripletSettings, "crop_size"
-    if data == "stills":
-        from ..datagen.compositing.settings import SequenceSettings
-
-        return SequenceSettings, "size"
-    if data == "corrections":
-        from ..datagen.samples.corrections import StillCorrectionSettings
-
-        return StillCorrectionSettings, "crop_size"
-    if data == "fusion":
-        from ..datagen.samples.fusion import FusionSampleSettings
-
-        return FusionSampleSettings, "crop_size"
-    raise ValueError(f"no samples of the kind '{data}'; choose one of clips, stills, corrections, fusion")
+    if data not in _CLASSES:
+        raise ValueError(f"no samples of the kind '{data}'; choose one of {', '.join(_CLASSES)}")
+    module, name, crop_name = _CLASSES[data]
+    return getattr(import_module(f"..datagen.{module}", __package__), name), crop_name
 
 
 def names_of_settings(data: str) -> list[str]:

@@ -20,12 +20,11 @@ def stage_table(stage: Stage, size: str | None = None) -> Table:
     for name, module in network.named_children():
         table.add_row(f"  {name}", f"{count_parameters(module):,} parameters", "counted")
     table.add_row("start", stage.start_from, "")
-    table.add_row("optimiser", "Adam", stage.sources.get("learning_rate", ""))
     for field in fields(stage):
         value = getattr(stage, field.name)
         if field.name in ("name", "summary", "size", "start_from", "network", "step", "sources"):
             continue
-        source = stage.sources.get(field.name, "")
+        source = stage.sources.get("learning_rate" if field.name == "optimiser" else field.name, "")
         if field.name != "sample_settings":
             table.add_row(field.name, _readable(value), source)
             continue

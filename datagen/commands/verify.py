@@ -26,7 +26,7 @@ def run(command: Verify) -> int:
     from ..corpus.reader import Corpus
     from ..verify.corpus import verify
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("shards", total=None)
         problems = verify(command.dir, lambda done, total: progress.update(bar, completed=done, total=total))

@@ -72,7 +72,7 @@ class ClipPart:
         self.corpus, self.settings, self.weight = corpus, settings, weight
         self.crop_size = settings.crop_size
         self.keys = usable_keys(corpus, split)
-        self.jump_divisor = jump_divisor or _step_of_corpus(corpus, self.keys)
+        self.jump_divisor = jump_divisor or step_of_corpus(corpus, self.keys)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -101,7 +101,8 @@ def video_step(metadata: Mapping[str, Any]) -> int:
     return max(1, int(np.median(np.diff([int(name) for name in names]))))
 
 
-def _step_of_corpus(corpus: Corpus, keys: Sequence[str]) -> int:
+def step_of_corpus(corpus: Corpus, keys: Sequence[str]) -> int:
+    """Return `video_step` of the first clip of the keys that can be read."""
     # One clip speaks for all: a corpus is packed from one source, and each clip would cost one more read.
     for key in keys:
         try:
@@ -111,16 +112,16 @@ def _step_of_corpus(corpus: Corpus, keys: Sequence[str]) -> int:
     return 1
 
 
-def usable_keys(corpus: Corpus, split: Literal["train", "val", "all"]) -> list[str]:
-    """Return the keys of the clips of a split that triplets can be drawn from: 3 frames or more have ids.
+def usable_keys(corpus: Corpus, split: Literal["train", "val", "all"], least_frames: int = MIN_FRAMES) -> list[str]:
+    """Return the keys of the clips of a split with ids in `least_frames` frames or more, 3 for triplets.
 
     ValueError when there is none, or when none of them shows an object.
     """
     clips = corpus.split(split)
-    usable = [clip.key for clip in clips if corpus.num_annotated(clip.key) >= MIN_FRAMES]
+    usable = [clip.key for clip in clips if corpus.num_annotated(clip.key) >= least_frames]
     if not usable:
         raise ValueError(
-            f'{corpus.root} has no clip of {MIN_FRAMES} frames or more in its split "{split}" (frames without ids do '
+            f'{corpus.root} has no clip of {least_frames} frames or more in its split "{split}" (frames without ids do '
             "not count); give another corpus"
         )
     shown = {clip.key for clip in clips if clip.object_ids}

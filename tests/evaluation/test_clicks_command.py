@@ -2,13 +2,14 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
-from davis_tree import picture, truth
+from davis_tree import picture, truth, write_tree
 from html_page import assert_whole, text_of
 from PIL import Image
-from vosforge.datagen.imaging.images import encode_jpeg
+from vosforge.datagen.imaging.images import encode_jpeg, encode_palette_png
 from vosforge.train.evaluation.cli import main
 from vosforge.train.evaluation.clicks import work
 
@@ -119,6 +120,55 @@ def test_finished_pictures_are_not_clicked_again_unless_asked(berkeley, tmp_path
     assert len(clicked) == 2
 
 
+def objects_clicked(out):
+    first = results_of(out)["methods"]["grabcut"]["strategies"]["random"]
+    return [(one["picture"], one["object"], one["ious"]) for one in first["objects"]]
+
+
+@pytest.mark.parametrize("content", [b"[]", b"3", b"", b'{"digest": 1}'])
+def test_damaged_results_are_clicked_again(berkeley, tmp_path, content):
+    out = tmp_path / "out"
+    assert clicks(berkeley, out, "--strategies", "random") == 0
+    first, whole = objects_clicked(out), (out / "runs/grabcut/random/a.json").read_text()
+    broken = whole.replace('"ious"', '"lost"').encode() if content == b"" else content
+    (out / "runs/grabcut/random/a.json").write_bytes(broken)
+    (out / "runs/grabcut/random/b/1-01.png").write_bytes(b"")
+    assert clicks(berkeley, out, "--strategies", "random") == 0
+    assert objects_clicked(out) == first
+    assert work.read_mask(out / "runs/grabcut/random/b/1-01.png").shape == (48, 64)
+
+
+def test_results_of_another_truth_are_not_taken_over(berkeley, tmp_path):
+    out, only = tmp_path / "out", ("--strategies", "random")
+    assert clicks(berkeley, out, *only) == 0
+    Image.fromarray((truth(3, 2) > 0).astype(np.uint8) * 255).save(berkeley / "masks/a.png")
+    assert clicks(berkeley, out, *only) == clicks(berkeley, tmp_path / "fresh", *only) == 0
+    assert objects_clicked(out) == objects_clicked(tmp_path / "fresh")
+
+
+def test_results_of_another_year_are_not_taken_over(tmp_path):
+    tree = write_tree(tmp_path / "tree", {"two": 2})
+    shutil.copytree(tree / "ImageSets/2017", tree / "ImageSets/2016")
+    out, only = tmp_path / "out", ("--strategies", "random", "--frames-per-sequence", 1)
+    assert clicks(tree, out, *only, "--year", 2017) == 0
+    assert len(objects_clicked(out)) == 2
+    assert clicks(tree, out, *only, "--year", 2016) == clicks(tree, tmp_path / "fresh", *only, "--year", 2016) == 0
+    assert objects_clicked(out) == objects_clicked(tmp_path / "fresh")
+
+
+def test_a_picture_and_a_folder_may_have_one_name(tmp_path):
+    root = tmp_path / "pairs"
+    for name in ("a", "a/b"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / f"{name}.jpg").write_bytes(encode_jpeg(picture(0)))
+        (root / f"{name}.png").write_bytes(encode_palette_png(truth(0)))
+    out, only = tmp_path / "out", ("--strategies", "random", "--layout", "pairs")
+    assert clicks(root, out, *only) == clicks(root, out, *only, "--overwrite") == 0
+    assert sorted(name for name, *_ in objects_clicked(out)) == ["a", "a/b"]
+    place = out / "runs/grabcut/random"
+    assert all((place / name).is_file() for name in ("a.json", "a/1-01.png", "a/b.json", "a/b/1-01.png"))
+
+
 def test_two_workers_find_the_same_numbers(berkeley, tmp_path):
     assert clicks(berkeley, tmp_path / "one") == 0
     assert clicks(berkeley, tmp_path / "two", "--workers", 2, "--executor", "local") == 0
@@ -159,6 +209,10 @@ def test_mistakes_of_clicks_are_told_in_one_line(berkeley, tmp_path, capsys):
     assert "is where the pictures lie" in one_line(capsys)
     assert clicks(berkeley, out, "--click-radius", 0) == 2
     assert "--click-radius is 0" in one_line(capsys)
+    assert clicks(berkeley, out, "--click-radius", "inf") == 2
+    assert "--click-radius is inf" in one_line(capsys)
+    assert clicks(berkeley, out, "--seed", -1) == 2
+    assert "seed is -1; give 0 or more" in one_line(capsys)
     assert clicks(berkeley, out, "--frames-per-sequence", 0) == 2
     assert "--frames-per-sequence is 0; give 1 or more" in one_line(capsys)
     assert clicks(tmp_path / "none", out) == 2

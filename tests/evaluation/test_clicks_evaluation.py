@@ -92,6 +92,16 @@ def test_every_click_lies_on_a_wrong_pixel_that_was_not_clicked_and_counts(strat
         assert click.positive == one.truth[click.pixel]
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_method_that_never_answers_is_clicked_once_on_every_wrong_pixel(strategy):
+    one = square()
+    few = np.zeros_like(one.truth)
+    few[10, 20:25] = True
+    few_pixels = ClickObject(**{**vars(one), "truth": few})
+    run = click_until_good(answers(np.zeros_like(few))[0], few_pixels, strategy, ClicksSettings())
+    assert sorted(click.pixel for click in run.clicks) == [(10, x) for x in range(20, 25)]
+
+
 def test_random_clicks_follow_the_seed_and_the_name_of_the_object():
     one = square()
     method, _ = answers(np.zeros_like(one.truth))
@@ -213,6 +223,7 @@ def test_s2m_answers_clicks_as_a_session_does(clicks, start):
         ({"targets": ()}, "targets are"),
         ({"targets": (85.0,)}, "shares of 1"),
         ({"max_clicks": 0}, "max_clicks is 0"),
+        ({"seed": -1}, "seed is -1"),
         ({"start": "none"}, "'present' or 'empty'"),
         ({"clicks": "some"}, "'all' or 'last'"),
         ({"start": "empty", "clicks": "last"}, "forgets all"),

@@ -155,3 +155,15 @@ def test_mistakes_name_the_file(tmp_path):
         open_pictures(tmp_path)
     with pytest.raises(EvaluationError, match="--sequence is for videos"):
         open_pictures(tmp_path, only=("a",))
+
+
+def test_masks_of_several_objects_are_united_on_request(tmp_path):
+    write_picture(tmp_path / "images/a.jpg")
+    second = np.roll(SQUARE, 20, axis=1)
+    undecided = np.where(second, np.uint8(255), np.uint8(0))
+    undecided[SQUARE] = undecided[0, :3] = 128
+    write_mask(tmp_path / "masks/a#1.png", SQUARE.astype(np.uint8) * 255)
+    write_mask(tmp_path / "masks/a#2.png", undecided)
+    one = only_object(open_pictures(tmp_path, which="union"))
+    assert (one.truth == (SQUARE | second)).all()
+    assert one.ignored.sum() == 3, "what one mask takes, another cannot leave undecided"

@@ -145,6 +145,23 @@ def test_fault_of_the_program_ends_with_code_1_its_traceback_and_what_is_kept(tr
     assert error.splitlines()[-1].startswith("vosforge-eval: 2 of 2 failed, first copy-first-mask, one: ZeroDivision")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("davis", "--out", "out"), "the same command goes on after what is finished"),
+        (("masks", "--results", "masks"), "nothing is kept, the same command begins anew"),
+    ],
+)
+def test_a_command_that_is_stopped_tells_what_is_kept(tree, capsys, monkeypatch, arguments, words):
+    def stopped(*given):
+        raise KeyboardInterrupt
+
+    for place in ("davis.evaluate_davis", "masks.evaluate_masks"):
+        monkeypatch.setattr(f"vosforge.train.evaluation.{place}", stopped)
+    assert main([arguments[0], "--root", str(tree), *arguments[1:]]) == 130
+    assert one_line_error(capsys) == f"vosforge-eval: stopped; {words}\n"
+
+
 def test_list_that_is_no_text_is_named(tree, tmp_path, capsys):
     (tree / "ImageSets/2017/val.txt").write_bytes(b"\xff\xfe\x00one")
     assert davis(tree, tmp_path / "out") == 2

@@ -1,9 +1,11 @@
 """`vosforge-eval interactive` as a user runs it, without networks."""
 
 import json
+import shutil
 
 import pytest
-from davis_tree import write_tree
+from davis_tree import truth, write_tree
+from vosforge.datagen.imaging.images import encode_palette_png
 from vosforge.train.evaluation.cli import main
 from youtube_vos_tree import ANNOTATED, write_youtube_vos
 
@@ -83,6 +85,41 @@ def test_results_of_other_settings_are_refused_and_overwritten_on_request(tree, 
     assert run(tree, out, *flags, "--seed", "3", "--overwrite") == 0
 
 
+def test_results_of_another_truth_are_refused(tree, tmp_path, capsys):
+    out, flags = tmp_path / "out", ("--systems", "oracle-copy", "--scribble-sets", "1")
+    assert run(tree, out, *flags) == 0
+    (tree / "Annotations/480p/one/00004.png").write_bytes(encode_palette_png(truth(2)))
+    capsys.readouterr()
+    assert run(tree, out, *flags) == 2
+    assert "data_sha256 was" in capsys.readouterr().err
+
+
+def test_results_of_another_year_are_refused(tree, tmp_path, capsys):
+    shutil.copytree(tree / "ImageSets/2017", tree / "ImageSets/2016")
+    out, flags = tmp_path / "out", ("--systems", "oracle-copy", "--scribble-sets", "1", "--sequence", "two")
+    assert run(tree, out, *flags, "--year", "2017") == 0
+    assert run(tree, out, *flags, "--year", "2016") == 2
+    assert "object_ids was [1, 2], is [1]" in capsys.readouterr().err
+
+
+def test_a_session_whose_picture_is_damaged_is_played_again(tree, tmp_path):
+    out, flags = tmp_path / "out", ("--systems", "oracle-copy", "--scribble-sets", "1")
+    assert run(tree, out, *flags) == 0
+    strip = out / "oracle-copy/strips/one-001.jpg"
+    before = strip.read_bytes()
+    strip.write_bytes(b"")
+    assert run(tree, out, *flags) == 0
+    assert strip.read_bytes() == before
+
+
+def test_the_device_that_was_taken_is_told(tree, tmp_path):
+    out = tmp_path / "out"
+    assert run(tree, out, "--systems", "copy", "--scribble-sets", "1", "--clock", "wall") == 0
+    settings = results(out)["settings"]
+    assert (settings["device"], settings["machine"], settings["num_workers"]) == ("cpu", "cpu", 1)
+    assert "networks on cpu, sessions at once: 1" in (out / "report.html").read_text()
+
+
 def test_several_workers_find_the_same(tree, tmp_path):
     flags = ("--systems", "copy", "--scribble-sets", "1")
     assert run(tree, tmp_path / "one", *flags) == 0
@@ -131,6 +168,7 @@ def test_of_a_sparsely_annotated_video_the_annotated_frames_are_drawn_on_and_sco
         (("--propagation", "nowhere.pt"), "nowhere.pt is missing"),
         (("--sequence", "three"), "three"),
         (("--interactions", "0"), "num_interactions is 0"),
+        (("--seconds-per-object", "inf"), "seconds_per_object is inf"),
         (("--split", "test"), "test"),
         (("--pictures", "-1"), "--pictures is -1"),
     ],

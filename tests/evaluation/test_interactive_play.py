@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from reaching_session import HEIGHT, NUM_FRAMES, WIDTH, ReachingSession, first_sample, labels, played, world
 from vosforge.datagen.simulation.robot.robot import robot_strokes
 from vosforge.train.evaluation.interactive import play
 from vosforge.train.evaluation.interactive.play import play_sample
@@ -9,109 +10,6 @@ from vosforge.train.evaluation.interactive.protocol import FixedClock, ProtocolS
 from vosforge.train.evaluation.interactive.samples import Sample
 from vosforge.train.evaluation.metrics import measures
 from vosforge.train.evaluation.sequences import AnnotatedSequence
-
-HEIGHT, WIDTH, NUM_FRAMES = 40, 60, 9
-
-
-def labels(t):
-    ids = np.zeros((HEIGHT, WIDTH), np.uint8)
-    ids[4:16, 3 + t : 19 + t] = 1
-    ids[22:36, 30 - t : 44 - t] = 2
-    return ids
-
-
-def world(num_frames=NUM_FRAMES, **given):
-    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    return AnnotatedSequence(
-        name="world",
-        frame_names=tuple(f"{t:05d}" for t in range(num_frames)),
-        read_frame=lambda t: picture,
-        read_luma=lambda t: picture[..., 0],
-        read_labels=labels,
-        **given,
-    )
-
-
-class Time:
-    """A clock that only the session and the robot move."""
-
-    def __init__(self):
-        self.seconds = 100.0
-
-    def __call__(self):
-        return self.seconds
-
-
-class ReachingSession:
-    """Answers with the truth on the drawn frame, and carries it so many frames to either side, exactly."""
-
-    def __init__(self, reach=1, time=None, start_seconds=0.0, interact_seconds=0.0, propagate_seconds=0.0):
-        self.reach, self.time, self.calls = reach, time or Time(), []
-        self.seconds = {"start": start_seconds, "interact": interact_seconds, "propagate": propagate_seconds}
-
-    def spend(self, call, *given):
-        self.calls.append((call, *given))
-        self.time.seconds += self.seconds.get(call, 0.0)
-
-    def start(self, frames, object_ids):
-        self.num_frames, self.object_ids, self.drawn = frames.num_frames, tuple(object_ids), []
-        self.shown = {}
-        self.spend("start")
-
-    def interact(self, frame, inputs, region=None):
-        self.drawn.append(frame)
-        self.shown[frame] = labels(frame)
-        self.spend("interact", frame, inputs)
-        return labels(frame)
-
-    def commit(self):
-        self.spend("commit")
-
-    def propagate(self):
-        self.spend("propagate")
-        for t in range(self.num_frames):
-            if t not in self.drawn and min(abs(t - d) for d in self.drawn) <= self.reach:
-                self.shown[t] = labels(t)
-                yield t, labels(t)
-
-    def masks(self, t):
-        return self.shown.get(t, np.zeros((HEIGHT, WIDTH), np.uint8)).copy()
-
-    def count(self, call):
-        return sum(found[0] == call for found in self.calls)
-
-
-def first_sample(sequence, frame=0):
-    truth = sequence.read_truth(frame)
-    strokes = robot_strokes(np.random.default_rng(0), truth, np.zeros_like(truth), (1, 2))
-    return Sample(
-        sequence=sequence.name,
-        scribble_set=1,
-        object_ids=(1, 2),
-        frame=frame,
-        strokes=tuple(strokes),
-        source="robot",
-    )
-
-
-def played(session, frame=0, sequence=None, true_masks=False, clock=None, **settings):
-    sequence = sequence or world()
-    return play_sample(
-        session,
-        sequence,
-        first_sample(sequence, frame),
-        ProtocolSettings(**settings),
-        true_masks=true_masks,
-        clock=clock,
-        now=session.time,
-    )
-
-
-def test_robot_draws_on_the_worst_frame_the_first_of_equals():
-    record, _ = played(ReachingSession(reach=1), frame=4, num_interactions=4)
-    # Frames 3 to 5 are right after the first round, then 0 and 1, then 2, then 6 and 7.
-    assert [one.frame for one in record.interactions] == [4, 0, 2, 6]
-    assert record.interacted_frames() == (4, 0, 2, 6)
 
 
 def test_frames_that_are_right_score_one_and_the_others_zero():
@@ -236,6 +134,9 @@ def test_a_fixed_clock_charges_work_whatever_time_it_took():
     record, _ = played(session, frame=4, num_interactions=2, clock=clock)
     # Two objects: one correction each, and two frames each beside the drawn one; then 1, 3, 5 around 0 and 4.
     assert [one.seconds for one in record.interactions] == pytest.approx([2.4, 2.6])
+    # True masks are not made of strokes.
+    record, _ = played(ReachingSession(reach=1), frame=4, num_interactions=2, clock=clock, true_masks=True)
+    assert [one.seconds for one in record.interactions] == pytest.approx([0.4, 0.6])
     late = FixedClock(seconds_per_correction=40, seconds_per_frame=0)
     assert played(ReachingSession(), num_interactions=2, clock=late)[0].timed_out
 

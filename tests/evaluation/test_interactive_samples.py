@@ -61,6 +61,8 @@ def test_sets_of_the_robot_lie_on_different_frames_and_repeat(tree):
     one, two = sequences(tree)
     frames = [sample.frame for sample in samples_of(two, SETTINGS)]
     assert len(set(frames)) == 3
+    of_all = samples_of(two, ProtocolSettings(num_scribble_sets=NUM_FRAMES))
+    assert sorted(sample.frame for sample in of_all) == list(range(NUM_FRAMES))
     assert [sample.frame for sample in samples_of(two, SETTINGS)] == frames
     seeds = {tuple(sample.frame for sample in samples_of(one, ProtocolSettings(seed=seed))) for seed in range(5)}
     assert len(seeds) > 1

@@ -172,3 +172,26 @@ def test_void_is_grey_and_neither_tinted_nor_outlined():
     assert (tile[:, 42:] == 64).all()
     assert (tile[40, :30] == np.rint(TINTS[1] / 2)).all()
     assert (tinted(np.zeros((48, 64, 3), np.uint8), predicted, truth(0), 64, 48)[40, 50] == np.rint(TINTS[1] / 2)).all()
+
+
+@pytest.mark.parametrize(("include_ends", "last"), [(False, NUM_FRAMES - 2), (True, NUM_FRAMES - 1)])
+def test_the_page_shows_the_frames_that_count(written, include_ends, last):
+    _, asked = written(include_ends=include_ends)
+    assert max(t for _, _, t in asked) == last
+
+
+def test_values_that_do_not_count_are_left_out_of_the_frames():
+    scores = SequenceScores(
+        name="late",
+        objects={1: of_one_object([1.0, 0.5, 0.25]), 2: of_one_object([math.nan, 1.0, 0.5])},
+        frames=(0, 5, 10),
+        num_frames=11,
+        given={1: 0, 2: 5},
+        last_is_scored=True,
+    )
+    assert scores.counted().frames == (5, 10)
+    assert scores.counted().frame_means("J").tolist() == [0.5, 0.375]
+    assert scores.counted(include_ends=True).frame_means("J").tolist() == [1.0, 0.75, 0.375]
+    assert [summarise([scores.counted(ends)], ends) for ends in (False, True)] == [
+        summarise([scores], ends) for ends in (False, True)
+    ]

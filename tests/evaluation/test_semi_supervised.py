@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from davis_tree import HEIGHT, NUM_FRAMES, WIDTH, truth, write_tree
-from vosforge.datagen.imaging.images import decode_ids
+from davis_tree import HEIGHT, NUM_FRAMES, WIDTH, picture, truth, write_tree
+from vosforge.datagen.imaging.images import decode_ids, encode_jpeg, encode_palette_png
 from vosforge.train.evaluation.baselines import BASELINES
 from vosforge.train.evaluation.errors import EvaluationError
 from vosforge.train.evaluation.methods import Method, baseline_method
@@ -84,12 +84,79 @@ def test_lost_mask_is_computed_again(sequences, tmp_path):
     assert (tmp_path / "out/masks/two/00003.png").is_file()
 
 
-def test_damaged_score_file_is_computed_again(sequences, tmp_path):
+@pytest.mark.parametrize("content", ['{"settings": ', "[]", "3", '{"schema": 2}', '{"schema": 3, "settings": {}}'])
+def test_damaged_score_file_is_computed_again(sequences, tmp_path, content):
     evaluate(method(Oracle(), tmp_path / "out"), sequences)
-    (tmp_path / "out/scores/one.json").write_text('{"settings": ')
+    (tmp_path / "out/scores/one.json").write_text(content)
     oracle = Oracle()
     evaluate(method(oracle, tmp_path / "out"), sequences)
     assert oracle.calls == ["one"]
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_damaged_mask_is_computed_again(sequences, tmp_path, share):
+    evaluate(method(Oracle(), tmp_path / "out"), sequences)
+    mask = tmp_path / "out/masks/two/00003.png"
+    content = mask.read_bytes()
+    mask.write_bytes(content[: int(share * len(content))])
+    oracle = Oracle()
+    scores = evaluate(method(oracle, tmp_path / "out"), sequences)
+    assert oracle.calls == ["two"] and mask.read_bytes() == content
+    assert summarise(scores)["global"]["J-Mean"] == 1
+
+
+def first_mask(sequence, given):
+    return iter([given[0]] * sequence.num_frames)
+
+
+def test_masks_that_are_finished_are_compared_with_the_truth_as_it_is_now(tmp_path):
+    root = write_tree(tmp_path / "tree", {"one": 1})
+    calls = []
+
+    def copy(sequence, given):
+        calls.append(sequence.name)
+        return first_mask(sequence, given)
+
+    def score(folder):
+        return summarise(evaluate(method(copy, tmp_path / folder), open_sequences(root).sequences))["global"]
+
+    before = score("out")
+    (root / "Annotations/480p/one/00003.png").write_bytes(encode_palette_png(truth(5)))
+    after = score("out")
+    assert calls == ["one"], "the masks are taken over"
+    assert after == score("fresh") != before
+    record = json.loads((tmp_path / "out/scores/one.json").read_text())
+    assert record["objects"] == json.loads((tmp_path / "fresh/scores/one.json").read_text())["objects"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [("JPEGImages/480p/one/00003.jpg", "frames_sha256"), ("Annotations/480p/one/00000.png", "given_masks_sha256")],
+)
+def test_masks_of_other_frames_or_given_masks_are_refused(tmp_path, changed, named):
+    root = write_tree(tmp_path / "tree", {"one": 1})
+    evaluate(method(first_mask, tmp_path / "out"), open_sequences(root).sequences)
+    other = encode_palette_png(truth(2)) if changed.endswith("png") else encode_jpeg(255 - picture(3))
+    (root / changed).write_bytes(other)
+    with pytest.raises(EvaluationError, match=f"{named} was .*--overwrite"):
+        evaluate(method(first_mask, tmp_path / "out"), open_sequences(root).sequences)
+
+
+def test_masks_of_a_sequence_that_grew_are_refused(tmp_path):
+    evaluate(method(first_mask, tmp_path / "out"), open_sequences(write_tree(tmp_path / "short", {"one": 1})).sequences)
+    longer = open_sequences(write_tree(tmp_path / "long", {"one": 1}, num_frames=NUM_FRAMES + 1)).sequences
+    with pytest.raises(EvaluationError, match="num_frames was 6, is 7"):
+        evaluate(method(first_mask, tmp_path / "out"), longer)
+
+
+def test_masks_alone_leave_finished_scores_and_are_scored_without_being_computed_again(sequences, tmp_path):
+    oracle = Oracle()
+    evaluate(method(oracle, tmp_path / "out"), sequences[:1], masks_only=True)
+    scored = evaluate(method(oracle, tmp_path / "out"), sequences[:1])
+    assert oracle.calls == ["one"] and len(scored[0].objects[1]["J"]) == NUM_FRAMES
+    written = (tmp_path / "out/scores/one.json").read_text()
+    evaluate(method(oracle, tmp_path / "out"), sequences[:1], masks_only=True)
+    assert oracle.calls == ["one"] and (tmp_path / "out/scores/one.json").read_text() == written
 
 
 def test_results_of_other_settings_are_refused_by_the_setting_and_replaced_on_demand(sequences, tmp_path):

@@ -47,6 +47,15 @@ def test_list_of_frame_pairs_gives_each_sequence_once(tmp_path):
     assert [sequence.name for sequence in open_sequences(tmp_path).sequences] == ["one"]
 
 
+@pytest.mark.parametrize("name", ["my dog", "[red] <b>ü&"])
+def test_a_name_may_hold_spaces_and_brackets(tmp_path, name):
+    write_tree(tmp_path, {name: 1, "my": 1})
+    assert [sequence.name for sequence in open_sequences(tmp_path).sequences] == [name, "my"]
+    pairs = f"/JPEGImages/480p/{name}/00000.jpg /Annotations/480p/{name}/00000.png\n"
+    (tmp_path / "ImageSets/2017/val.txt").write_text(pairs)
+    assert [sequence.name for sequence in open_sequences(tmp_path).sequences] == [name]
+
+
 @pytest.mark.parametrize("folder", ["480p", "."])
 def test_year_2016_takes_lists_by_resolution_or_plain_ones(tmp_path, folder):
     write_tree(tmp_path, {"one": 1}, grey=True, year=folder)

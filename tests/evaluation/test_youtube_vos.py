@@ -1,6 +1,7 @@
 """YouTube-VOS: few annotated frames, objects that come into view later, seen and unseen classes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -63,6 +64,9 @@ def test_split_with_given_masks_alone_cannot_be_scored(tmp_path):
     ("content", "message"),
     [
         ("{}", "is not the meta.json of YouTube-VOS"),
+        ('{"videos": {}}', "is not the meta.json of YouTube-VOS.*lists no video"),
+        ('{"videos": {"late": {"objects": {"1": {"frames": ["00000", 5]}}}}}', "no list of names"),
+        ('{"videos": {"late": {"objects": {"1": {"category": ["ape"]}}}}}', "is no text"),
         ('{"videos": {"late": {"objects": {"1": {"frames": ["00001"]}}}}}', "object 1 in frame 00001"),
         ('{"videos": {"late": {"objects": {"9": {}}}}}', "no annotation shows object 9"),
         ('{"videos": {"gone": {"objects": {"1": {}}}}}', "video gone: the folder .*JPEGImages/gone is missing"),
@@ -100,6 +104,37 @@ def test_objects_are_scored_behind_their_given_frames_and_the_last_frame_counts(
     np.testing.assert_allclose(scores.frame_means("J"), [1.0, 0.9, 0.45])
     with_ends = summarise([scores], include_ends=True)["sequences"]["late"]["objects"]
     assert with_ends["2"]["J-Mean"] == pytest.approx(0.65)
+
+
+def test_objects_without_a_class_are_neither_seen_nor_unseen():
+    scores = SequenceScores(
+        name="late",
+        objects={i: {"J": [1.0, value], "F": [1.0, value]} for i, value in ((1, 0.8), (2, 0.4), (3, 0.1))},
+        frames=(0, 5),
+        num_frames=6,
+        last_is_scored=True,
+        categories={1: "ape", 2: "zebra"},
+    )
+    found = summarise([scores], seen={"ape"})
+    assert [found[name]["J-Mean"] for name in ("seen", "unseen")] == [0.8, 0.4]
+    assert found["unseen"]["objects"] == found["without_class"] == 1
+    assert found["G"] == pytest.approx(0.6)
+
+
+def test_video_whose_objects_come_in_at_its_end_is_left_out_by_name(root, tmp_path, capsys):
+    for folder in ("JPEGImages", "Annotations", "GroundTruth"):
+        shutil.copytree(root / f"valid/{folder}/late", root / f"valid/{folder}/end")
+    meta = json.loads((root / "valid/meta.json").read_text())
+    meta["videos"]["end"] = {"objects": {"2": {"category": "zebra", "frames": ["00010"]}}}
+    (root / "valid/meta.json").write_text(json.dumps(meta))
+    arguments = ["davis", "--root", str(root), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    assert "left out, nothing to follow or to score: end" in capsys.readouterr().out
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert results["dataset"]["left_out"] == ["end"] and results["dataset"]["num_sequences"] == 1
+    assert main([*arguments, "--sequence", "end"]) == 2
+    message = capsys.readouterr().err
+    assert "sequence end has 11 frames; given masks are not scored" in message and "last frame" not in message
 
 
 def test_object_without_a_frame_behind_its_given_one_is_named_and_left_out():

@@ -21,11 +21,12 @@ from vosforge.train.micro_batches import BatchDivision, rows_of
 from vosforge.train.networks import PROPAGATION
 from vosforge.train.request import RunRequest
 from vosforge.train.run import run
-from vosforge.train.stage import Scheduled
+from vosforge.train.stage import Scheduled, StepResult
 from vosforge.train.stages.fusion import FUSION_RENDERED
+from vosforge.train.stages.ipn import IPN_CLIPS
 from vosforge.train.stages.propagation_mini import PROPAGATION_RENDERED_MINI
 from vosforge.train.stages.s2m import S2M_MINI
-from vosforge.train.update import GlobalUpdate, step_generator
+from vosforge.train.update import GlobalUpdate, mean_update, step_generator
 
 BATCH, MICRO_BATCH, STEPS, SEED = 16, 2, 5, 3
 CPU = torch.device("cpu")
@@ -37,18 +38,24 @@ def gentle(stage, scale):
     """The stage with a loss that a learning rate of 1 does not blow up."""
 
     def step(*arguments, **settings):
-        result = stage.step(*arguments, **settings)
-        return replace(result, loss=result.loss * scale)
+        answer = stage.step(*arguments, **settings)
+        if isinstance(answer, StepResult):
+            return replace(answer, loss=answer.loss * scale)
+        return (replace(one, loss=one.loss * scale) for one in answer)
 
     return replace(stage, step=step)
 
 
 GENTLE = gentle(PROPAGATION_RENDERED_MINI, 0.03)
+# A generator: an update of the weights at each of 2 * 3 predictions of a batch.
+ROUNDS = replace(gentle(IPN_CLIPS, 0.03), step_settings={"num_frames": (3, 3), "num_rounds": (2, 2)})
 CASES = {
     "propagation": (GENTLE, True),
     "propagation-frozen": (GENTLE, False),
     "s2m": (gentle(S2M_MINI, 0.1), True),
     "fusion": (FUSION_RENDERED, False),
+    "ipn": (ROUNDS, True),
+    "ipn-frozen": (ROUNDS, False),
 }
 
 
@@ -58,7 +65,7 @@ def batch_of(stage, step):
     squares = {name: value.double() if torch.is_tensor(value) and value.is_floating_point() else value
                for name, value in squares.items()}  # fmt: skip
     number = torch.arange(BATCH) + step * BATCH
-    if stage.data == "clips":
+    if stage.data in ("clips", "tracklets"):
         return {**squares, "number": number}
     rgb, labels = squares["rgb"], squares["labels"]
     masks = torch.stack([labels == 1, labels == 2], dim=2).double()
@@ -104,10 +111,15 @@ def train(case, group):
     own = range(group.rank * division.share, (group.rank + 1) * division.share)
     losses, gradients = [], {}
     for step in range(STEPS):
-        result = update(to_device(rows_of(batch_of(stage, step), own), CPU), step, SCHEDULED, learns_statistics)
+        share = to_device(rows_of(batch_of(stage, step), own), CPU)
+        results = []
+        for result in update(share, step, SCHEDULED, learns_statistics):
+            known = {name: one.grad.clone() for name, one in network.named_parameters() if one.grad is not None}
+            gradients = gradients or known
+            optimiser.step()
+            results.append(result)
+        result = mean_update(results)
         losses.append(result.loss)
-        gradients = gradients or {name: one.grad.clone() for name, one in network.named_parameters()}
-        optimiser.step()
     state = network.state_dict()
     rows = group.gather(torch.cat([value.double().flatten() for value in state.values()])[None])
     assert (rows == rows[0]).all(), "the processes hold different networks"

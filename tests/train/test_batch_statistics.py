@@ -116,3 +116,19 @@ def test_network_without_batch_norm_has_nothing_to_merge():
     with statistics.micro_batch():
         module(torch.zeros(1, 2))
     statistics.merge(own_only)
+
+
+def test_layers_in_evaluation_mode_keep_what_they_have_and_are_used_so():
+    merged, plain = network(), network()
+    for one in (merged, plain):
+        one[1].running_mean.fill_(0.7)
+        one[1].running_var.fill_(2.0)
+        one[1].eval()
+    statistics, images = BatchStatistics(merged), micro_batches(1)[0]
+    with statistics.micro_batch():
+        seen = merged(images)
+    statistics.merge(own_only)
+    assert torch.equal(seen, plain(images))
+    assert merged[1].num_batches_tracked == 0 and merged[4].num_batches_tracked == 1
+    for name, value in buffers(plain).items():
+        assert torch.allclose(value, buffers(merged)[name], rtol=1e-6, atol=1e-7), name

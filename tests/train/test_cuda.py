@@ -65,7 +65,7 @@ def test_update_on_cuda_is_that_of_the_cpu(tiny_stage, squares):
         network = stage.network.named("tiny").to(device, memory_format=torch.channels_last)
         train_batch_norm(network, True)
         update = GlobalUpdate(network, stage, BatchDivision(batch_size=4, micro_batch=2), seed=0, device=device)
-        update(to_device(squares(0, batch_size=4), device), 0, stage.at(0, 8), True)
+        list(update(to_device(squares(0, batch_size=4), device), 0, stage.at(0, 8), True))
         gradients = {key: value.grad.cpu() for key, value in network.named_parameters()}
         results.append({**gradients, **dict(network.cpu().named_buffers())})
     largest = max(float(value.abs().max()) for value in results[0].values())

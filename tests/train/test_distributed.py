@@ -11,7 +11,7 @@ from vosforge.train.log import read_metrics
 from vosforge.train.micro_batches import BatchDivision, rows_of
 
 PROGRAM = Path(__file__).with_name("distributed_program.py")
-CASES = ("propagation", "propagation-frozen", "s2m", "fusion")
+CASES = ("propagation", "propagation-frozen", "s2m", "fusion", "ipn", "ipn-frozen")
 
 
 @pytest.fixture(scope="module")

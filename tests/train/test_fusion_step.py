@@ -8,7 +8,7 @@ import torch
 from vosforge.models.aggregate import soft_aggregate
 from vosforge.models.propagation import SIZES, PropagationNetwork
 from vosforge.train.inference.fusion import blend_linearly, fused_logits, memorize_interaction
-from vosforge.train.loop import make_optimiser
+from vosforge.train.optimiser import make_optimiser
 from vosforge.train.stages.fusion import FUSION_RENDERED, FUSION_RENDERED_MINI, FUSION_STAGES, FUSION_VIDEO, fusion_step
 
 SIDE = 32

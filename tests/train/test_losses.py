@@ -1,6 +1,11 @@
 import pytest
 import torch
-from vosforge.train.losses import bootstrapped_cross_entropy, matching_loss, mean_iou
+from vosforge.train.losses import (
+    bootstrapped_cross_entropy,
+    class_balanced_cross_entropy,
+    matching_loss,
+    mean_iou,
+)
 
 
 @pytest.fixture
@@ -121,3 +126,35 @@ def test_matching_loss_weighs_samples_alike_and_passes_over_those_without_matche
     nothing, hits = matching_loss(queries, keys, torch.full((2, 4), -1))
     nothing.backward()
     assert nothing == hits == 0 and not queries.grad.any()
+
+
+def test_class_balance_weighs_a_class_by_the_share_of_the_other():
+    logits = torch.tensor([[[2.0, -1.0], [0.5, 3.0]]])
+    labels = torch.tensor([[[1, 0], [0, 0]]])
+    terms = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels.float(), reduction="none")
+    expected = 3 / 4 * terms[0, 0, 0] + 1 / 4 * (terms.sum() - terms[0, 0, 0])
+    assert torch.allclose(class_balanced_cross_entropy(logits, labels), expected)
+    assert torch.allclose(class_balanced_cross_entropy(logits, labels, "mean"), expected / 4)
+    assert torch.allclose(class_balanced_cross_entropy(logits[:, None], labels), expected)
+
+
+def test_class_balance_is_each_samples_own_and_passes_over_ignored_pixels():
+    logits, labels = torch.randn(2, 6, 6), torch.randint(0, 2, (2, 6, 6))
+    apart = [class_balanced_cross_entropy(logits[i : i + 1], labels[i : i + 1]) for i in range(2)]
+    assert torch.allclose(class_balanced_cross_entropy(logits, labels), torch.stack(apart).mean())
+    ignored = torch.cat([labels, torch.full((2, 1, 6), 255)], dim=1)
+    wild = torch.cat([logits, torch.full((2, 1, 6), 9.0)], dim=1)
+    for reduction in ("sum", "mean"):
+        expected = class_balanced_cross_entropy(logits, labels, reduction)
+        assert torch.allclose(class_balanced_cross_entropy(wild, ignored, reduction), expected)
+
+
+def test_a_sample_of_one_class_weighs_nothing_in_the_balance():
+    logits = torch.randn(1, 4, 4, requires_grad=True)
+    loss = class_balanced_cross_entropy(logits, torch.zeros(1, 4, 4, dtype=torch.long))
+    loss.backward()
+    assert loss.item() == 0 and not logits.grad.any()
+    nothing = class_balanced_cross_entropy(logits, torch.full((1, 4, 4), 255), "mean")
+    assert nothing.item() == 0
+    with pytest.raises(ValueError, match="reduction is 'max'"):
+        class_balanced_cross_entropy(logits, torch.zeros(1, 4, 4), "max")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from vosforge.models.propagation import train_batch_norm
-from vosforge.train.loop import make_optimiser
+from vosforge.train.optimiser import make_optimiser
 
 
 @pytest.fixture

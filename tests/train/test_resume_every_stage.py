@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 from fusion_world import write_soft_masks
-from vosforge.models.propagation import SIZES, PropagationNetwork
 from vosforge.train.checkpoint import checkpoint_content, read_checkpoint, save_atomically
+from vosforge.train.networks import KINDS
 from vosforge.train.request import RunRequest
 from vosforge.train.run import run
 from vosforge.train.stages.table import STAGES
@@ -18,17 +18,22 @@ NUM_STEPS = 4
 
 @pytest.fixture(scope="module")
 def places(tiny_world, tmp_path_factory):
-    """A corpus of clips, one with soft masks, and a checkpoint of a tiny propagation network."""
+    """A corpus of clips, one with soft masks, and checkpoints of tiny networks."""
     root = tmp_path_factory.mktemp("places")
-    torch.manual_seed(1)
-    network = PropagationNetwork(SIZES["tiny"])
-    optimiser = torch.optim.SGD(network.parameters(), lr=1)
-    content = checkpoint_content(network, stage="propagation-rendered", step=1, optimiser=optimiser, window={})
     return {
         "clips": tiny_world.write(root / "clips"),
         "fusion": write_soft_masks(root / "soft"),
-        "propagation": save_atomically(root / "propagation.pt", content),
+        **{kind: companion(root, kind) for kind in sorted({stage.companion for stage in STAGES.values()} - {None})},
     }
+
+
+def companion(root, kind):
+    """A checkpoint of a tiny network of a kind that a stage needs beside its own."""
+    torch.manual_seed(1)
+    network = KINDS[kind].named("tiny")
+    optimiser = torch.optim.SGD(network.parameters(), lr=1)
+    content = checkpoint_content(network, stage=kind, step=1, optimiser=optimiser, window={})
+    return save_atomically(root / f"{kind}.pt", content)
 
 
 def interrupt_half_way(report):
@@ -50,7 +55,7 @@ def same(one, other):
 def test_half_the_steps_and_the_other_half_after_a_resume_are_all_steps(name, places, tmp_path):
     # Small pictures and networks; schedule, curriculum, augmentation, loss and optimiser are the stage's own.
     stage = replace(STAGES[name], size="tiny", num_steps=NUM_STEPS, batch_size=4, micro_batch=2, crop_size=32)
-    if stage.data == "corrections":
+    if "short_side" in stage.sample_settings:
         stage = replace(stage, sample_settings={**stage.sample_settings, "short_side": 64})
     place = places["fusion"] if stage.data == "fusion" else places["clips"]
 
@@ -59,7 +64,7 @@ def test_half_the_steps_and_the_other_half_after_a_resume_are_all_steps(name, pl
             stage=stage,
             data=((place, 1.0),),
             out=tmp_path / folder,
-            propagation=places["propagation"] if stage.companion else None,
+            propagation=places.get(stage.companion),
             device="cpu",
             log_every=3,
             picture_every=0,

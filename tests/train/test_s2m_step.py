@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from vosforge.models.propagation import train_batch_norm
-from vosforge.train.loop import make_optimiser
+from vosforge.train.optimiser import make_optimiser
 from vosforge.train.stages.s2m import S2M_MINI, S2M_STAGE, s2m_step, sample_keys
 from vosforge.train.stages.table import STAGES
 

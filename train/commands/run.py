@@ -87,7 +87,7 @@ def run(command: Run) -> int:
     from rich.console import Console
 
     request = as_request(command)
-    console = Console()
+    console = Console(markup=False)
     started = time.perf_counter()
     result, is_first = _run(command, request, console)
     if not is_first:

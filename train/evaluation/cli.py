@@ -12,6 +12,7 @@ import tyro
 from tyro.conf import UseAppendAction
 
 from .clicks.command import Clicks
+from .clicks.refinement_command import Refine
 from .fusion.command import Fusion
 from .interactive.command import Interactive
 from .parallel_options import ParallelOptions
@@ -137,9 +138,14 @@ COMMANDS = {
     "masks": Masks,
     "interactive": Interactive,
     "clicks": Clicks,
+    "refine": Refine,
     "rounds": Rounds,
     "fusion": Fusion,
 }
+
+
+KEEP_WHAT_IS_FINISHED = (Davis, Interactive, Clicks)
+"""Commands that go on where they were stopped; the others begin anew."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -156,6 +162,8 @@ def main(arguments: list[str] | None = None) -> int:
     from .errors import EvaluationError
     from .jobs import TasksFailed
 
+    keeps = isinstance(command, KEEP_WHAT_IS_FINISHED)
+    kept = "what is finished is kept" if keeps else "nothing is kept, the same command begins anew"
     try:
         command.run()
     except (EvaluationError, OSError) as error:
@@ -164,13 +172,14 @@ def main(arguments: list[str] | None = None) -> int:
     except TasksFailed as error:
         for failure in error.failures.values():
             print(failure.traceback, end="", file=sys.stderr)
-        print(f"vosforge-eval: {error}; what is finished is kept", file=sys.stderr)
+        print(f"vosforge-eval: {error}; {kept}", file=sys.stderr)
         return 1
     except NoNodeLeft as error:
-        print(f"vosforge-eval: {error}; what is finished is kept", file=sys.stderr)
+        print(f"vosforge-eval: {error}; {kept}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("vosforge-eval: stopped; the same command goes on after the finished sequences", file=sys.stderr)
+        then = "the same command goes on after what is finished" if keeps else kept
+        print(f"vosforge-eval: stopped; {then}", file=sys.stderr)
         return STOPPED
     return 0
 

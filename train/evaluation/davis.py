@@ -20,6 +20,7 @@ from .score_report.numbers import print_tables, write_csvs
 from .score_report.page import write_score_report
 from .scores import SequenceScores, summarise
 from .semi_supervised import evaluate_methods
+from .sequence_scores import without_unscored
 from .sequences import Protocol, SequenceSet, choose_sequences, open_sequences
 
 RESULTS_SCHEMA = 1
@@ -70,6 +71,8 @@ def evaluate_davis(settings: DavisSettings, console: Console) -> dict[str, Any]:
         protocol=settings.protocol,
     )
     chosen = with_seen_classes(choose_sequences(found, settings.sequences), settings.train_meta)
+    if not settings.masks_only:
+        chosen = without_unscored(chosen, settings.include_ends)
     out = settings.out.absolute()
     methods = network_methods(checkpoints, out, settings.inference, settings.untrained) if checkpoints else []
     methods += [baseline_method(name, out) for name in baselines]
@@ -103,7 +106,7 @@ def evaluate_davis(settings: DavisSettings, console: Console) -> dict[str, Any]:
         frames = frames.replace(" and the last frame", "")
     print_tables(summaries, console, f"{settings.root}: {len(chosen.sequences)} sequences, {chosen.split}, {frames}")
     if chosen.left_out:
-        console.print(f"left out, no object to follow: {', '.join(chosen.left_out)}", highlight=False)
+        console.print(f"left out, nothing to follow or to score: {', '.join(chosen.left_out)}", highlight=False)
     console.print(f"results in {settings.out}: results.json, report.html, masks, pictures", highlight=False)
     return results
 
@@ -145,6 +148,7 @@ def _draw(
         summaries=summaries,
         read_prediction=reader_of_masks(folders),
         facts=_facts(results),
+        include_ends=settings.include_ends,
         extra={"frames a second": speeds},
     )
 

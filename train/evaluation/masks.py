@@ -19,7 +19,8 @@ from .layouts.youtube_vos import with_seen_classes
 from .output_folder import check_output_file, check_output_folder
 from .score_report.numbers import print_tables, write_csvs
 from .score_report.page import write_score_report
-from .scores import SequenceScores, nothing_scored, object_ids, score_frame, summarise
+from .scores import SequenceScores, summarise
+from .sequence_scores import frames_that_count, ids_given, score_sequence, without_unscored
 from .sequences import (
     AnnotatedSequence,
     Protocol,
@@ -65,6 +66,7 @@ def evaluate_masks(settings: MasksSettings, console: Console) -> dict[str, Any]:
     """
     found = open_sequences(settings.root, settings.split, settings.year, sparse=True, protocol=settings.protocol)
     chosen = with_seen_classes(choose_sequences(found, settings.sequences), settings.train_meta)
+    chosen = without_unscored(chosen, settings.include_ends)
     if not settings.results.is_dir():
         raise EvaluationError(f"--results {settings.results} is not a folder; give one with <sequence>/00000.png")
     out = _out(settings)
@@ -87,6 +89,8 @@ def evaluate_masks(settings: MasksSettings, console: Console) -> dict[str, Any]:
         **summary,
     }
     print_tables({settings.results.name: summary}, console, f"{settings.results} on {settings.root}")
+    if chosen.left_out:
+        console.print(f"left out, nothing to follow or to score: {', '.join(chosen.left_out)}", highlight=False)
     if settings.json is not None:
         _write_json(settings.json, content)
     if out is None:
@@ -99,28 +103,14 @@ def evaluate_masks(settings: MasksSettings, console: Console) -> dict[str, Any]:
 
 def score_folder(results: Results, sequence: AnnotatedSequence) -> SequenceScores:
     """Score the palette PNGs of one sequence, <folder>/<sequence>/<frame>.png, in the frames that count."""
-    given = {i: t for t, ids in given_masks(sequence).items() for i in object_ids(ids)}
-    objects: dict[int, dict[str, list[float]]] = {i: {"J": [], "F": []} for i in given}
-    frames = _scored_frames(sequence, results.include_ends)
-    for t in frames:
-        labels = sequence.read_labels(t)
+    given = ids_given(given_masks(sequence))
+
+    def read(t: int, labels: np.ndarray) -> np.ndarray:
         path = results.folder / sequence.name / f"{sequence.frame_names[t]}.png"
-        prediction = read_prediction(path, labels.shape, list(given))
-        found = score_frame(labels, prediction, [i for i, first in given.items() if first <= t])
-        for i, values in objects.items():
-            region, boundary = found.get(i, (np.nan, np.nan))
-            values["J"].append(region)
-            values["F"].append(boundary)
-        frames_done(1)
-    return SequenceScores(
-        name=sequence.name,
-        objects=objects,
-        frames=frames,
-        num_frames=sequence.num_frames,
-        given=given,
-        last_is_scored=sequence.first_frames is not None,
-        categories=sequence.categories,
-    )
+        return read_prediction(path, labels.shape, list(given))
+
+    frames = frames_that_count(sequence, results.include_ends)
+    return score_sequence(sequence, given, frames, read, on_frame=lambda: frames_done(1))
 
 
 def read_prediction(path: Path, shape: tuple[int, int], ids: list[int]) -> np.ndarray:
@@ -184,6 +174,7 @@ def _write(
         scores={label: scores},
         summaries={label: summary},
         read_prediction=read,
+        include_ends=settings.include_ends,
         facts={"data": f"{settings.root}, {chosen.kind}, split {chosen.split}", "masks": str(settings.results)},
     )
 
@@ -193,26 +184,13 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     atomic_write_json(path, content)
 
 
-def _scored_frames(sequence: AnnotatedSequence, include_ends: bool) -> tuple[int, ...]:
-    """The frames a prediction is needed for."""
-    if include_ends:
-        return sequence.annotated_frames
-    first_frames = sequence.first_frames
-    first = 0 if first_frames is None else min(first_frames.values(), default=0)
-    last = sequence.num_frames - 1 if first_frames is None else sequence.num_frames
-    frames = tuple(t for t in sequence.annotated_frames if first < t < last)
-    if not frames:
-        raise nothing_scored(sequence.name, sequence.num_frames)
-    return frames
-
-
 def _check_complete(sequence: AnnotatedSequence, results: Results) -> None:
     folder = results.folder / sequence.name
     if not folder.is_dir():
         raise EvaluationError(
             f"{results.folder} has no folder for sequence {sequence.name}; every sequence must be there"
         )
-    scored = _scored_frames(sequence, results.include_ends)
+    scored = frames_that_count(sequence, results.include_ends)
     missing = [name for t in scored if not (folder / f"{(name := sequence.frame_names[t])}.png").is_file()]
     if missing:
         raise EvaluationError(f"{folder} lacks {len(missing)} of {len(scored)} scored frames, first {missing[0]}.png")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -57,13 +57,26 @@ class SequenceScores:
 
         include_ends: count the given frame and the last one too.
         """
-        given, last = self.given.get(i, 0), None if self.last_is_scored else self.num_frames - 1
-        counted = [
-            k
-            for k, t in enumerate(self.frames)
-            if (t >= given if include_ends else t > given and t != last) and not np.isnan(self.objects[i]["J"][k])
-        ]
-        return {measure: [self.objects[i][measure][k] for k in counted] for measure in MEASURES}
+        counts = self._counts(i, include_ends)
+        return {measure: np.array(self.objects[i][measure])[counts].tolist() for measure in MEASURES}
+
+    def counted(self, include_ends: bool = False) -> SequenceScores:
+        """Itself with no other frames than those that count for some object; NaN in those that do not count for one."""
+        counts = {i: self._counts(i, include_ends) for i in self.objects}
+        kept = np.flatnonzero(np.any(list(counts.values()), axis=0))
+        objects = {
+            i: {measure: np.where(counts[i], values[measure], np.nan)[kept].tolist() for measure in MEASURES}
+            for i, values in self.objects.items()
+        }
+        return replace(self, objects=objects, frames=tuple(self.frames[k] for k in kept))
+
+    def _counts(self, i: int, include_ends: bool) -> np.ndarray:
+        """Whether each of `frames` counts for an object: bool (T,)."""
+        given, frames = self.given.get(i, 0), np.array(self.frames, dtype=int)
+        there = ~np.isnan(np.array(self.objects[i]["J"], dtype=np.float64))
+        if include_ends:
+            return there & (frames >= given)
+        return there & (frames > given) & (self.last_is_scored | (frames != self.num_frames - 1))
 
 
 def object_ids(first_truth: np.ndarray) -> list[int]:
@@ -81,7 +94,7 @@ def summarise(
     objects without a frame to score, as "<sequence>_<id>", where there are any.
     seen: classes of the training data (YouTube-VOS); then "seen" and "unseen" hold the numbers of the objects of these
     and of other classes, each with "objects", their count, and "G" is the mean of the four J and F of both, as far as
-    both have objects.
+    both have objects. Objects whose class is not told are in neither; "without_class" is their count, if there are any.
     """
     sequences, rows, categories, unscored = {}, [], [], []
     for sequence in scores:
@@ -89,7 +102,7 @@ def summarise(
         unscored += [f"{sequence.name}_{i}" for i, row in found.items() if row is None]
         objects = {i: row for i, row in found.items() if row is not None}
         if not objects:
-            raise nothing_scored(sequence.name, sequence.num_frames)
+            raise nothing_scored(sequence.name, sequence.num_frames, not sequence.last_is_scored)
         sequences[sequence.name] = {
             **_mean_row(list(objects.values())),
             "objects": {str(i): row for i, row in objects.items()},
@@ -104,10 +117,11 @@ def summarise(
     return summary
 
 
-def nothing_scored(name: str, num_frames: int) -> EvaluationError:
-    """The error of a sequence without a frame to score."""
+def nothing_scored(name: str, num_frames: int, without_last: bool = True) -> EvaluationError:
+    """The error of a sequence without a frame to score; without_last: the protocol skips the last frame (DAVIS)."""
+    skipped = "given masks and the last frame are" if without_last else "given masks are"
     return EvaluationError(
-        f"sequence {name} has {num_frames} frames; given masks and the last frame are not scored, so none is left: "
+        f"sequence {name} has {num_frames} frames; {skipped} not scored, so none is left: "
         "give --include-ends to score them all"
     )
 
@@ -115,11 +129,13 @@ def nothing_scored(name: str, num_frames: int) -> EvaluationError:
 def _by_class(rows: list[dict[str, float]], categories: list[str | None], seen: Collection[str]) -> dict[str, Any]:
     parts = {
         "seen": [row for row, category in zip(rows, categories, strict=True) if category in seen],
-        "unseen": [row for row, category in zip(rows, categories, strict=True) if category not in seen],
+        "unseen": [row for row, category in zip(rows, categories, strict=True) if category not in {None, *seen}],
     }
     found: dict[str, Any] = {name: {**_mean_row(part), "objects": len(part)} for name, part in parts.items() if part}
     if len(found) == len(parts):
         found["G"] = float(np.mean([found[name][f"{measure}-Mean"] for name in parts for measure in MEASURES]))
+    if None in categories:
+        found["without_class"] = categories.count(None)
     return found
 
 

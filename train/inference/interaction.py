@@ -41,8 +41,8 @@ class InteractionSettings:
                 raise ValueError(f"{name} is {value}; give a positive number")
         if self.stroke_width < 1 or self.stroke_width % 2 == 0:
             raise ValueError(f"stroke_width is {self.stroke_width}; give an odd number of pixels, 1 or more")
-        if not self.click_radius > 0:
-            raise ValueError(f"click_radius is {self.click_radius}; give a number of pixels above 0")
+        if not self.click_radius >= 1:
+            raise ValueError(f"click_radius is {self.click_radius}; give 1 pixel or more, smaller disks may hit none")
         if self.region_margin < 0:
             raise ValueError(f"region_margin is {self.region_margin}; give 0 pixels or more")
 
@@ -118,21 +118,26 @@ def draw_hints(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw what each object sees as positive and as negative, both bool (N, H, W) at the network's size unpadded.
 
-    Drawn there, so that lines keep the width of training. Clicks lie over strokes. ValueError for a negative click of
-    the background, which would say nothing of any object.
+    Drawn there, so that lines keep the width of training. Clicks lie over strokes, and a later click over an earlier
+    one. ValueError for a negative click of the background, which would say nothing of any object.
     """
     labels = draw_strokes(strokes, *geometry.inner, thickness=settings.stroke_width)
-    ids = np.array(object_ids)[:, None, None]
-    positive, negative = labels == ids, (labels != ids) & (labels != NO_STROKE)
+    ids = np.array(object_ids)
+    positive = labels == ids[:, None, None]
+    negative = ~positive & (labels != NO_STROKE)
     scale = geometry.inner[0] / geometry.size[0]
-    for object_id, given in clicks.items():
-        scaled = [Click(x=click.x * scale, y=click.y * scale, positive=click.positive) for click in given]
-        wanted, unwanted = disc_maps(scaled, *geometry.inner, settings.click_radius)
-        if object_id == 0 and unwanted.any():
+    for object_id, click in ((object_id, click) for object_id, given in clicks.items() for click in given):
+        if object_id == 0 and not click.positive:
             raise ValueError("a negative click is of the background (0); click positively on the object it belongs to")
+        scaled = Click(x=click.x * scale, y=click.y * scale, positive=True)
+        disk = disc_maps([scaled], *geometry.inner, settings.click_radius)[0]
         own = ids == object_id
-        positive = (positive & ~wanted & ~(own & unwanted)) | (own & wanted)
-        negative = (negative & ~(own & wanted)) | (~own & wanted) | (own & unwanted & ~wanted)
+        if click.positive:
+            positive[:, disk], negative[:, disk] = own[:, None], ~own[:, None]
+        else:
+            # What is not this object may be any other.
+            row = int(np.flatnonzero(own)[0])
+            positive[row, disk], negative[row, disk] = False, True
     return positive, negative
 
 

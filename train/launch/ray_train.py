@@ -144,7 +144,9 @@ def _train_rank(config: dict[str, Any]) -> dict[str, Any]:
             report, announce = None, None
             if group.is_first:
                 said = stack.enter_context((records / SAID).open("a", buffering=1))
-                report = stack.enter_context(show_progress(Console(file=said), request.resolved("num_steps")))
+                report = stack.enter_context(
+                    show_progress(Console(file=said, markup=False), request.resolved("num_steps"))
+                )
                 announce = functools.partial(print, file=said)
             stop = (records / STOP).exists if group.is_first else bool
             result = run(request, report=report, announce=announce, stop=stop, group=group)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..log import MetricWindow
 from ..pictures import batch_picture
 from ..stage import Scheduled, Stage
+from ..step_results import mean_metrics, results_of
 from .validator import Validation
 
 NUM_SAMPLES = 32
@@ -49,11 +50,13 @@ class HeldOutBatches:
             torch.manual_seed(_SEED)
             rng = np.random.default_rng([_SEED, index])
             with torch.autocast(self._device.type, self._autocast, enabled=self._autocast is not None):
-                result = self._stage.step(network, on_device, rng, self._scheduled, **self._keywords)
-            found = {"loss": result.loss, **result.metrics}
-            window.add({f"val_{name}": float(value) for name, value in found.items()})
-            if picture is None and result.predicted is not None:
-                picture = batch_picture(batch, result.predicted)
+                answer = self._stage.step(network, on_device, rng, self._scheduled, **self._keywords)
+                results = list(results_of(answer))
+            found = mean_metrics([_numbers({"loss": one.loss, **one.metrics}) for one in results])
+            window.add({f"val_{name}": value for name, value in found.items()})
+            shown = [one.predicted for one in results if one.predicted is not None]
+            if picture is None and shown:
+                picture = batch_picture(batch, shown[-1])
         if not window.count:
             raise ValueError("no held-out batch to validate on; the source of batches is empty")
         metrics = window.means()
@@ -62,6 +65,10 @@ class HeldOutBatches:
             pictures={} if picture is None else {self.name: picture},
             score=metrics.get("val_iou", -metrics["val_loss"]),
         )
+
+
+def _numbers(metrics: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: float(value) for name, value in metrics.items()}
 
 
 def _moved(value: Any, device: torch.device) -> Any:

@@ -1,13 +1,16 @@
-"""Clicks as input maps of a network: Gaussians, signed or apart by sign, and discs."""
+"""Clicks as input maps of a network: Gaussians, signed or apart by sign, distances, and discs."""
 
 from collections.abc import Callable, Sequence
 
+import cv2
 import numpy as np
 
 from .clicks import Click
 
 _REACH_SIGMAS = 5.0
 """A Gaussian ends here, where it is below 4e-6."""
+LARGEST_DISTANCE = 255.0
+"""Where distance maps are cut, in pixels."""
 
 
 def sigma_of_fwhm(fwhm: float) -> float:
@@ -55,6 +58,26 @@ def disc_maps(clicks: Sequence[Click], height: int, width: int, radius: float = 
     for click in clicks:
         for part, x, y in _around(drawn[0 if click.positive else 1], click, radius):
             part |= y[:, None] ** 2 + x**2 <= radius**2
+    return drawn
+
+
+def distance_maps(clicks: Sequence[Click], height: int, width: int, truncation: float = LARGEST_DISTANCE) -> np.ndarray:
+    """Return a positive and a negative map, float32 (2, H, W) in [0, 1]: the distance to the nearest click's pixel.
+
+    Distances are in pixels, cut at `truncation`, which becomes 1, as is a map without clicks. After Xu et al., "Deep
+    Interactive Object Selection" (CVPR 2016), who cut at 255. A click outside the picture counts at its border.
+    """
+    if not truncation > 0:
+        raise ValueError(f"truncation is {truncation}; it must be above 0 pixels")
+    drawn = np.ones((2, height, width), np.float32)
+    for index, positive in enumerate((True, False)):
+        given = [click.pixel for click in clicks if click.positive == positive]
+        if given:
+            elsewhere = np.ones((height, width), np.uint8)
+            for row, column in given:
+                elsewhere[min(max(row, 0), height - 1), min(max(column, 0), width - 1)] = 0
+            distance = cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+            drawn[index] = np.minimum(distance, truncation) / truncation
     return drawn
 
 

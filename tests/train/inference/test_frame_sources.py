@@ -37,6 +37,7 @@ def test_a_folder_is_read_in_the_order_of_names(tmp_path):
         rgb[..., 0] = red
         (tmp_path / name).write_bytes(encode_png(rgb))
     (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "._00000.png").write_bytes(b"what a file system keeps beside a picture")
     source = FolderFrames(tmp_path)
     assert source.num_frames == 3 and source.size == (8, 10)
     assert [int(source.read(t)[0, 0, 0]) for t in range(3)] == [20, 30, 40]
@@ -87,6 +88,13 @@ def test_what_is_no_video_is_named(tmp_path, frames):
         ArrayFrames(np.zeros((2, 4, 4, 3)))
     with pytest.raises(IndexError, match="frame 12 is asked for; the video has frames 0 to 11"):
         ArrayFrames(frames).read(12)
+
+
+def test_masks_among_the_frames_are_not_taken_for_frames(tmp_path):
+    for name in ("0.jpg", "0.png"):
+        (tmp_path / name).write_bytes(b"not looked at")
+    with pytest.raises(ValueError, match=r"holds 0\.jpg and 0\.png; leave one picture of each frame there"):
+        FolderFrames(tmp_path)
 
 
 def test_a_frame_of_another_size_or_a_broken_picture_is_named(tmp_path):

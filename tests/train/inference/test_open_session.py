@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from toy_networks import BlockWorld
 from vosforge.train.checkpoint import SCHEMA, save_atomically
-from vosforge.train.inference.session.open_session import open_mivos_session
+from vosforge.train.inference.session.open_session import KINDS, open_mivos_session
 from vosforge.train.inference.session.settings import MiVOSSettings
-from vosforge.train.networks import KINDS
 
 
 @pytest.fixture

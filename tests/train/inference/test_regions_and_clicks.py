@@ -146,6 +146,21 @@ def test_clicks_lie_over_strokes_and_never_both_ways():
     assert positive[0, 20, 12] and negative[1, 20, 12]
 
 
+@pytest.mark.parametrize("last_is_positive", [False, True])
+def test_a_later_click_lies_over_an_earlier_one(last_is_positive):
+    clicks = {5: [Click(x=30.5, y=20.5, positive=positive) for positive in (not last_is_positive, last_is_positive)]}
+    positive, negative = draw_hints([], clicks, (5, 7), WHOLE, InteractionSettings())
+    assert positive[0].any() == last_is_positive and negative[0].any() != last_is_positive
+
+
+def test_the_object_that_is_clicked_last_lies_on_top(toy):
+    click = Clicks(positive=((30.5, 20.5),))
+    for object_id in (4, 9, 4):
+        toy.session.interact(2, {object_id: click})
+    (_, _, positive, negative) = toy.s2m.calls[-1]
+    assert positive[0].any() and not positive[1].any() and torch.equal(positive[0], negative[1])
+
+
 def test_clicks_are_scaled_with_the_frame_and_their_disks_are_not():
     geometry = FrameGeometry.of(HEIGHT, WIDTH, 96)
     drawn, _ = draw_hints([], {5: [Click(x=20, y=10, positive=True)]}, (5,), geometry, InteractionSettings())

@@ -14,8 +14,8 @@ from vosforge.train.checkpoint import SCHEMA, save_atomically
 from vosforge.train.inference.session import command
 from vosforge.train.inference.session.command import Segment, open_frames, run
 from vosforge.train.inference.session.given_inputs import collect_inputs, ids_in
+from vosforge.train.inference.session.open_session import KINDS
 from vosforge.train.inference.session.protocol import Clicks
-from vosforge.train.networks import KINDS
 
 WORLD = BlockWorld(5, (3, 8))
 
@@ -28,6 +28,8 @@ def place(tmp_path):
         (tmp_path / "frames" / f"f{t}.png").write_bytes(encode_png(WORLD.read(t)))
     for t in (0, 4):
         (tmp_path / f"mask{t}.png").write_bytes(encode_palette_png(WORLD.truth(t)))
+    (tmp_path / "small.png").write_bytes(encode_palette_png(np.ones((30, 40), np.uint8)))
+    (tmp_path / "broken.png").write_bytes((tmp_path / "mask0.png").read_bytes()[:60])
     strokes = [stroke for object_id in (3, 8) for stroke in line_on(WORLD, 2, object_id).strokes]
     write_scribbles(tmp_path / "scribbles.json", frame_scribbles("blocks", 5, 2, strokes))
     for name, kind in KINDS.items():
@@ -77,9 +79,14 @@ def test_frames_and_other_data_are_not_written_into(place, flag):
     before = sorted(path.name for path in (place / "frames").iterdir())
     (place / "corpus").mkdir()
     (place / "corpus" / "index.json").write_text("{}")
+    truths = place / "tree" / "Annotations" / "bear"
+    (place / "tree" / "JPEGImages").mkdir(parents=True)
+    truths.mkdir(parents=True)
     for folder, message in (
-        ("frames", f"{flag} .*frames is the folder of the frames"),
+        ("frames", f"{flag}: .*frames is the folder of the frames"),
         ("corpus", rf"{flag} .*corpus holds data \(index.json\)"),
+        ("corpus/mine", rf"{flag} .*mine lies among the data in .*corpus \(index.json\)"),
+        (str(truths), rf"{flag} .*bear lies among the data in .*tree \(JPEGImages\)"),
         ("s2m.pt", f"{flag} .*s2m.pt is a file"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -89,11 +96,34 @@ def test_frames_and_other_data_are_not_written_into(place, flag):
     assert sorted(path.name for path in (place / "frames").iterdir()) == before
 
 
+@pytest.mark.parametrize(("flag", "name"), [("--out", "overlays"), ("--session", "masks")])
+def test_frames_that_lie_where_a_call_would_write_are_kept(place, flag, name):
+    frames = place / "mine" / name
+    (place / "mine").mkdir()
+    (place / "frames").rename(frames)
+    before = {path.name: path.read_bytes() for path in frames.iterdir()}
+    flags = (flag, str(place / "mine"), "--overlays", "--mask", f"0={place / 'mask0.png'}")
+    (place / "frames").symlink_to(frames)
+    with pytest.raises(ValueError, match=f"{name} is the folder of the frames"):
+        segment(place, *flags)
+    assert {path.name: path.read_bytes() for path in frames.iterdir()} == before
+
+
+def test_an_object_that_a_mask_does_not_show_is_not_in_its_frame(place):
+    assert segment(place, "--mask", f"0={place / 'mask0.png'}") == 0
+    (place / "one.png").write_bytes(encode_palette_png(np.where(WORLD.truth(0) == 3, 3, 0).astype(np.uint8)))
+    assert segment(place, "--mask", f"0={place / 'one.png'}") == 0
+    assert np.array_equal(np.unique(decode_ids((place / "out" / "f0.png").read_bytes())), [0, 3])
+    (place / "none.png").write_bytes(encode_palette_png(np.zeros(WORLD.size, np.uint8)))
+    assert segment(place, "--mask", f"2={place / 'none.png'}") == 0
+    assert not decode_ids((place / "out" / "f2.png").read_bytes()).any()
+
+
 def test_what_was_stopped_goes_on_with_the_next_call(place, monkeypatch, capsys):
     def stopping(frames):
         source = open_frames(frames)
         read = source.read
-        source.read = lambda t: read(t) if t < 3 else stop()
+        source.read = lambda t: read(t) if t != 3 else stop()
         return source
 
     def stop():
@@ -108,7 +138,7 @@ def test_what_was_stopped_goes_on_with_the_next_call(place, monkeypatch, capsys)
 
 def test_clicks_of_a_frame_are_one_input_and_ids_are_those_of_the_inputs():
     clicks = ("2:1:+10,20", "4:7:+1,2", "2:1:-30.5,40", "2:0:+3,3")
-    first, second = collect_inputs((), (), clicks, num_frames=5)
+    first, second = collect_inputs((), (), clicks, num_frames=5, size=(48, 96))
     assert first == (2, {1: Clicks(positive=((10, 20),), negative=((30.5, 40),)), 0: Clicks(positive=((3, 3),))})
     assert second[0] == 4 and ids_in([first, second]) == (1, 7)
 
@@ -116,9 +146,12 @@ def test_clicks_of_a_frame_are_one_input_and_ids_are_those_of_the_inputs():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ((), "nothing is known of the video; give --mask"),
+        ((), "no object is known; give --mask"),
         (("--mask", "0"), "write FRAME=PNG"),
-        (("--mask", "0={place}/frames/f0.png"), "f0.png is a picture of mode RGB; give a palette picture of ids"),
+        (("--mask", "0={place}/frames/f0.png"), "f0.png has mode RGB; masks are palette pictures"),
+        (("--mask", "0={place}/small.png"), "small.png is 40x30, the frames are 96x48"),
+        (("--mask", "0={place}/broken.png"), "broken.png cannot be read"),
+        (("--mask", "²={place}/mask0.png"), "write FRAME=PNG"),
         (("--mask", "9={place}/mask0.png"), "an input is on frame 9; the video has frames 0 to 4"),
         (("--click", "1:2:30,40"), "'1:2:30,40' is no click; write FRAME:OBJECT"),
         (("--click", "1:2:+30,40"), "scribbles and clicks need a Scribble-to-Mask network; give --s2m"),

@@ -119,6 +119,20 @@ def test_a_new_start_forgets_the_old_video(toy):
         toy.session.undo()
 
 
+def test_a_start_that_fails_leaves_the_session(toy):
+    toy.give_truth(2)
+
+    def unreadable(t):
+        raise ValueError(f"frame {t} cannot be read")
+
+    other = BlockWorld(3, (7,))
+    other.read = unreadable
+    with pytest.raises(ValueError, match="frame 0 cannot be read"):
+        toy.session.start(other, (7,))
+    assert np.array_equal(toy.session.masks(2), toy.world.truth(2))
+    toy.session.undo()
+
+
 def test_time_is_told_by_module(toy):
     toy.session.interact(0, {4: line_on(toy.world, 0, 4)})
     toy.propagate()
@@ -158,8 +172,12 @@ def test_frames_and_regions_outside_the_video_are_refused(toy):
 
 
 def test_a_session_that_was_not_started_or_has_no_ids_is_refused(toy):
+    unstarted = MiVOSSession(None, ToyPropagation(), None, MiVOSSettings(fusion="none"))
+    for name in ("given_frames", "num_waiting_frames", "module_times"):
+        with pytest.raises(ValueError, match="call start first"):
+            getattr(unstarted, name)
     with pytest.raises(ValueError, match="call start first"):
-        MiVOSSession(None, ToyPropagation(), None, MiVOSSettings(fusion="none")).masks(0)
+        unstarted.masks(0)
     for ids in ((), (1, 1), (0,), (255,)):
         with pytest.raises(ValueError, match="give different ids from 1 to 254"):
             toy.session.start(toy.world, ids)

@@ -30,7 +30,7 @@ def test_memory_holds_given_frames_every_fifth_and_the_last(toy):
     toy.propagate()
     # Frame 12 is the last: nothing reads it. 0 is given; of the others each is there once as the last.
     assert toy.propagation.memorized == list(range(12))
-    assert toy.propagation.lengths == [1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4][: len(toy.propagation.lengths)]
+    assert toy.propagation.lengths == [1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4]
     toy.propagation.lengths.clear(), toy.propagation.memorized.clear()
     toy.give_truth(12)
     toy.propagate()
@@ -226,15 +226,17 @@ def test_a_smaller_network_input_gives_masks_of_the_frame(toy):
 
 def test_the_same_steps_give_the_same_masks():
     results = []
+    torch.manual_seed(1)
+    networks = [kind.named("tiny") for kind in (S2M, PROPAGATION, FUSION)]
+    world = BlockWorld(8)
     for _ in range(2):
-        torch.manual_seed(1)
-        toy = ToySession(BlockWorld(11))
-        toy.session.interact(2, {1: line_on(toy.world, 2, 1)})
-        toy.propagate()
-        toy.session.interact(9, {2: line_on(toy.world, 9, 2)})
-        toy.propagate()
-        results.append(np.stack([toy.session.soft_masks(t) for t in range(11)]))
-    assert np.array_equal(*results)
+        with MiVOSSession(*networks, MiVOSSettings(top_k=8)) as session:
+            session.start(world, world.object_ids)
+            for t, object_id in ((2, 1), (6, 2)):
+                session.interact(t, {object_id: line_on(world, t, object_id)})
+                dict(session.propagate())
+            results.append(np.stack([session.soft_masks(t) for t in range(8)]))
+    assert results[0].any() and np.array_equal(*results)
 
 
 def test_nothing_to_propagate_is_an_error_and_nothing_new_sets_nothing(toy):
@@ -242,7 +244,11 @@ def test_nothing_to_propagate_is_an_error_and_nothing_new_sets_nothing(toy):
         toy.session.propagate()
     toy.give_truth(3)
     toy.propagate()
-    assert list(toy.session.propagate()) == []
+    steps = toy.session.propagate()
+    assert list(steps) == []
+    steps.close()
+    toy.session.undo()  # the propagation before: that of nothing was no step
+    assert toy.session.given_frames == () and toy.session.masks(3).any()
 
 
 def test_a_video_of_one_frame_is_its_interaction():

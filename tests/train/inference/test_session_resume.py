@@ -78,6 +78,18 @@ def test_a_folder_with_a_session_is_not_overwritten(tmp_path):
     assert np.array_equal(reopened(tmp_path).session.masks(5), WORLD.truth(5))
 
 
+def test_a_start_or_resume_that_is_refused_leaves_the_session(tmp_path):
+    toy = ToySession(WORLD, folder=tmp_path)
+    toy.give_truth(5)
+    with pytest.raises(ValueError, match="holds a session already"):
+        toy.session.start(WORLD, (4, 9))
+    with pytest.raises(ValueError, match="this one has 12"):
+        toy.session.resume(BlockWorld(12, (4, 9)))
+    assert np.array_equal(toy.session.masks(5), WORLD.truth(5)) and toy.session.num_frames == 11
+    toy.session.commit()
+    assert toy.session.given_frames == (5,)
+
+
 def test_what_cannot_be_resumed_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"holds no session \(session.json is missing\)"):
         reopened(tmp_path)
@@ -87,13 +99,15 @@ def test_what_cannot_be_resumed_is_named(tmp_path):
     with pytest.raises(ValueError, match="a video of 11 frames of 96x48, this one has 12 of 96x48"):
         reopened(tmp_path, BlockWorld(12, (4, 9)))
     other = BlockWorld(11, (4, 9))
-    other.read = lambda t: 255 - WORLD.read(t)
-    with pytest.raises(ValueError, match="this one has as many, but another first frame"):
-        reopened(tmp_path, other)
+    # Many videos begin alike.
+    for different in (0, 5, 10):
+        other.read = lambda t, different=different: 255 - WORLD.read(t) if t == different else WORLD.read(t)
+        with pytest.raises(ValueError, match="this one has as many, but they show something else"):
+            reopened(tmp_path, other)
     path = tmp_path / "session.json"
     content = json.loads(path.read_text())
     for damaged, message in (
-        (json.dumps({**content, "schema": 99}), "schema 99, this version reads 1"),
+        (json.dumps({**content, "schema": 99}), "schema 99, this version reads 2"),
         (json.dumps({key: value for key, value in content.items() if key != "view"}), "it was damaged"),
         ("{", "not valid JSON"),
     ):
@@ -121,8 +135,10 @@ def test_a_damaged_file_is_named(tmp_path):
     toy.give_truth(5)
     toy.session.commit()
     (tmp_path / "masks" / "00005.r1.png").write_bytes(b"broken")
-    with pytest.raises(ValueError, match=r"00005\.r1\.png is damaged .* frame 5 are lost"):
+    with pytest.raises(ValueError, match=r"00005\.r1\.png is damaged .* frame 5 are lost: undo the step, or remove"):
         toy.session.masks(5)
+    (tmp_path / "masks" / "00005.r1.png").unlink()
+    assert not reopened(tmp_path).session.masks(5).any()
 
 
 def test_probabilities_of_another_shape_are_refused(tmp_path):

@@ -191,6 +191,27 @@ def test_rounds_on_one_frame_keep_what_stood_before_them_however_many(tmp_path):
     assert toy.fusion.calls[0]["a_minus"].amax() > 0.9
 
 
+def test_an_undo_that_a_full_disk_stops_can_be_called_again(toy, monkeypatch):
+    toy.give_truth(5)
+    toy.propagate()
+    before = toy.all_masks()
+    toy.give_empty(8)
+    toy.propagate()
+    after = toy.all_masks()
+    from vosforge.train.inference.session import session_file
+
+    def no_room(path, content):
+        raise OSError(28, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session_file, "atomic_write_json", no_room)
+        with pytest.raises(OSError, match="No space left"):
+            toy.session.undo()
+    assert np.array_equal(toy.all_masks(), after) and toy.session.given_frames == (5, 8)
+    toy.session.undo(), toy.session.undo()
+    assert np.array_equal(toy.all_masks(), before) and toy.session.given_frames == (5,)
+
+
 def test_a_disk_that_is_full_leaves_the_session_as_it_was(toy, monkeypatch):
     toy.give_truth(5)
     toy.propagate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -36,7 +37,10 @@ class Clicks(ParallelOptions):
     out: Path
     """Folder for results.json, clicks.csv, report.html and the masks."""
     checkpoint: UseAppendAction[tuple[Annotated[str, arg(metavar="[LABEL=]FILE")], ...]] = ()
-    """A checkpoint of an s2m stage; give the flag again for more."""
+    """A checkpoint of an s2m or clicknet stage; give the flag again for more."""
+    variants: str = "plain"
+    """Comma-separated, of click networks: plain; crf (then a dense CRF); no-mask (never given its last answer, first
+    clicks only); no-clamp (pixels of clicks are not set); joined by '+', such as plain,crf,no-mask,no-mask+crf."""
     grabcut: bool = True
     """Also score OpenCV's GrabCut, which needs no training."""
     strategies: str = "farthest-point,random"
@@ -94,6 +98,7 @@ def evaluate_clicks(command: Clicks, console: Console) -> dict[str, Any]:
     from ....datagen.storage.files import atomic_write_json
     from ....datagen.storage.store import corpus_location
     from ..errors import EvaluationError
+    from ..methods import chosen_device
     from ..output_folder import check_output_folder
     from .methods import method_specs
     from .opening import open_pictures
@@ -105,7 +110,12 @@ def evaluate_clicks(command: Clicks, console: Console) -> dict[str, Any]:
     _check_numbers(command)
     settings, strategies = _settings(command), parse_strategies(command.strategies)
     methods = method_specs(
-        command.checkpoint, command.grabcut, command.click_radius, command.short_side, command.device
+        command.checkpoint,
+        command.grabcut,
+        command.click_radius,
+        command.short_side,
+        chosen_device(command.device, elsewhere=command.address is not None) if command.checkpoint else "cpu",
+        command.variants,
     )
     found = open_pictures(
         corpus_location(command.root),
@@ -120,7 +130,7 @@ def evaluate_clicks(command: Clicks, console: Console) -> dict[str, Any]:
     place = found.root if "://" in found.root else str(Path(found.root).resolve())
     if place == str(command.out.resolve()):
         raise EvaluationError(f"--out {command.out} is where the pictures lie; give another folder")
-    job = ClicksJob(root=place, out=command.out.resolve(), settings=settings, overwrite=command.overwrite)
+    job = ClicksJob(out=command.out.resolve(), settings=settings, overwrite=command.overwrite)
     device = "cuda" if any(method.device.startswith("cuda") for method in methods) else "cpu"
     runs = _click(job, methods, strategies, found, command.farm(device), console)
     results = _results(found, settings, methods, runs)
@@ -136,7 +146,7 @@ def _check_numbers(command: Clicks) -> None:
     """Raise EvaluationError, by the flag's name, for a number out of its range."""
     from ..errors import EvaluationError
 
-    if not command.click_radius > 0:
+    if not 0 < command.click_radius < math.inf:
         raise EvaluationError(f"--click-radius is {command.click_radius}; give a number of pixels above 0")
     for flag, value, least in (
         ("--frames-per-sequence", command.frames_per_sequence, 1),

@@ -1,10 +1,10 @@
-"""What can turn clicks into masks: trained Scribble-to-Mask networks, and GrabCut, which needs no training."""
+"""What can turn clicks into masks: Scribble-to-Mask, click networks, and GrabCut, which needs no training."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,48 +20,72 @@ from ..rounds.methods import GRABCUT, GRABCUT_REACH, cut_out
 from .protocol import ClickMethod
 
 if TYPE_CHECKING:
+    from ....models.click_net import ClickNetwork
     from ....models.s2m import S2MNetwork
+    from ...inference.click_interaction import ClickNetSettings
     from ...inference.interaction import InteractionSettings
 
 OBJECT = 1
+PLAIN, CRF, NO_MASK, NO_CLAMP = "plain", "crf", "no-mask", "no-clamp"
+VARIANTS = (PLAIN, CRF, NO_MASK, NO_CLAMP)
+"""Of a click network: as it is, then a dense CRF, never given a mask, pixels of clicks not clamped; joined by '+'."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodSpec:
     """A method as plain data, which travels to other processes; see `open_method`.
 
-    checkpoint: of an S2M network, None for GrabCut. click_radius: of the disk that a click is, pixels of the network's
-    input or, for GrabCut, of the picture. identity: what tells its results from those of others.
+    checkpoint: of a network, None for GrabCut. kind: of that network, "s2m" or "clicknet". click_radius: of the disk
+    that a click is, pixels of the network's input or, for GrabCut, of the picture; a click network draws clicks in its
+    own way. variant: of a click network, some of `VARIANTS`. identity: what tells its results from those of others.
     """
 
     label: str
     checkpoint: str | None
     click_radius: float
+    kind: str = "s2m"
+    variant: frozenset[str] = frozenset()
     short_side: int | None = None
     device: str = "cpu"
     identity: tuple[tuple[str, Any], ...] = ()
 
 
 def method_specs(
-    checkpoints: Sequence[str], with_grabcut: bool, click_radius: float, short_side: int | None, device: str
+    checkpoints: Sequence[str],
+    with_grabcut: bool,
+    click_radius: float,
+    short_side: int | None,
+    device: str,
+    variants: str = PLAIN,
 ) -> list[MethodSpec]:
     """Return the methods, checkpoints given as FILE or LABEL=FILE; each network is loaded once, as a check.
 
-    Raises EvaluationError when there is none, a checkpoint is no S2M network or the device is not there.
+    device: "cpu" or "cuda" (see `chosen_device`). variants: comma-separated, see `VARIANTS`; a click network is a
+    method in each, labelled LABEL-VARIANT but for the plain one. Raises EvaluationError when there is none, or a
+    checkpoint is of another network.
     """
     specs = []
+    chosen = parse_variants(variants)
     for label, path in parse_checkpoints(checkpoints).items():
         identity = {"method": "network", "checkpoint_sha256": sha256_of_file(path)}
-        spec = MethodSpec(
-            label=label,
-            checkpoint=str(path.resolve()),
-            click_radius=click_radius,
-            short_side=short_side,
-            device=_device(device),
-            identity=tuple(identity.items()),
-        )
-        open_method(spec)
-        specs.append(spec)
+        kind = _kind_of_checkpoint(path)
+        for name, variant in chosen.items() if kind == "clicknet" else [(PLAIN, frozenset())]:
+            own = {"kind": kind, "variant": name} if kind == "clicknet" else {}
+            spec = MethodSpec(
+                label=label if name == PLAIN else f"{label}-{name.replace('+', '-')}",
+                checkpoint=str(path.resolve()),
+                kind=kind,
+                variant=variant,
+                click_radius=click_radius,
+                short_side=short_side,
+                device=device,
+                identity=tuple((identity | own).items()),
+            )
+            if any(other.label == spec.label for other in specs):
+                raise EvaluationError(f"two methods are labelled {spec.label!r}; give the checkpoints other labels")
+            # On the CPU: the networks may be going to run on other machines.
+            open_method(replace(spec, device="cpu"))
+            specs.append(spec)
     if with_grabcut:
         if any(spec.label == GRABCUT for spec in specs):
             raise EvaluationError(f"a checkpoint is labelled {GRABCUT!r}, as the baseline is; give another label")
@@ -70,6 +94,22 @@ def method_specs(
     if not specs:
         raise EvaluationError("nothing to score: give --checkpoint FILE, or leave --grabcut on")
     return specs
+
+
+def parse_variants(argument: str) -> dict[str, frozenset[str]]:
+    """Name -> parts of the variants of a comma-separated list such as "plain,no-mask,crf,no-mask+crf"."""
+    found = {}
+    for name in (part.strip() for part in argument.split(",") if part.strip()):
+        parts = frozenset(name.split("+"))
+        unknown = sorted(parts - set(VARIANTS))
+        if unknown or (PLAIN in parts and len(parts) > 1):
+            raise EvaluationError(
+                f"no variant {name!r} of a click network; join some of {', '.join(VARIANTS[1:])} by '+', or {PLAIN}"
+            )
+        found[name] = parts - {PLAIN}
+    if not found:
+        raise EvaluationError(f"--variants names none; choose from {', '.join(VARIANTS)}")
+    return found
 
 
 def open_method(spec: MethodSpec) -> ClickMethod:
@@ -102,24 +142,51 @@ def s2m_clicks(network: S2MNetwork, settings: InteractionSettings) -> ClickMetho
     return answer
 
 
+def clicknet_clicks(network: ClickNetwork, settings: ClickNetSettings, with_mask: bool) -> ClickMethod:
+    """A click network with clicks as its own maps, with the present mask or without any."""
+    from ...inference.click_interaction import probability_of_clicks
+
+    def answer(rgb: np.ndarray, present: np.ndarray, clicks: Sequence[Click]) -> np.ndarray:
+        given = present if with_mask else np.zeros_like(present)
+        return probability_of_clicks(network, rgb, given, clicks, settings) > 0.5
+
+    return answer
+
+
 @functools.lru_cache(maxsize=4)
 def _network_method(spec: MethodSpec) -> ClickMethod:
     from ...checkpoint import load_network
-    from ...inference.interaction import InteractionSettings
-    from ...networks import S2M
+    from ...networks import KINDS
 
     try:
+        network, _ = load_network(Path(spec.checkpoint), spec.device, kind=KINDS[spec.kind])
+        if spec.kind == "clicknet":
+            return clicknet_clicks(network, _click_net_settings(spec), NO_MASK not in spec.variant)
+        from ...inference.interaction import InteractionSettings
+
         settings = InteractionSettings(short_side=spec.short_side, click_radius=spec.click_radius)
-        network, _ = load_network(Path(spec.checkpoint), spec.device, kind=S2M)
     except ValueError as error:
         raise EvaluationError(str(error)) from error
     return s2m_clicks(network, settings)
 
 
-def _device(name: str) -> str:
-    from ...device import choose_device
+def _click_net_settings(spec: MethodSpec) -> ClickNetSettings:
+    from ...inference.click_interaction import ClickNetSettings
+    from ...inference.dense_crf import DenseCRFSettings, require_lattice
+
+    if CRF in spec.variant:
+        require_lattice()
+    own = {"clamp_radius": None} if NO_CLAMP in spec.variant else {}
+    crf = DenseCRFSettings() if CRF in spec.variant else None
+    return ClickNetSettings(short_side=spec.short_side, crf=crf, **own)
+
+
+def _kind_of_checkpoint(path: Path) -> str:
+    """The kind of the network in a checkpoint; "s2m", whose loading names what is wrong, for all that cannot click."""
+    from ...checkpoint import read_checkpoint
 
     try:
-        return str(choose_device(name))
+        kind = read_checkpoint(path).get("kind")
     except ValueError as error:
         raise EvaluationError(str(error)) from error
+    return kind if kind == "clicknet" else "s2m"

@@ -50,6 +50,8 @@ class ClicksSettings:
             raise ValueError(f"targets are {self.targets}; give shares of 1, such as 0.85 and 0.9")
         if self.max_clicks < 1:
             raise ValueError(f"max_clicks is {self.max_clicks}; give 1 or more")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; give 0 or more")
         for name, allowed in (("start", ("present", "empty")), ("clicks", ("all", "last"))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; choose {' or '.join(map(repr, allowed))}")

@@ -50,17 +50,28 @@ class StillPicture:
 
     def objects(self) -> list[ClickObject]:
         """Read the picture and its masks; EvaluationError names a file that is broken."""
-        found = []
-        for number, path in enumerate(self.masks, start=1):
-            try:
-                ids = self.read(path)
+        try:
+            masks = [self.read(path) for path in self.masks]
+            if self.which == "union" and len(masks) > 1:
+                masks = [self._united(masks)]
+            found = []
+            for number, ids in enumerate(masks, start=1):
                 some = objects_of_ids(self.name, lambda: read_picture(self.picture), ids, self.which, self.min_area)
-            except EvaluationError:
-                raise
-            except ValueError as error:
-                raise EvaluationError(str(error)) from error
-            found += [replace(one, object_id=number) for one in some] if len(self.masks) > 1 else some
+                found += [replace(one, object_id=number) for one in some] if len(masks) > 1 else some
+        except EvaluationError:
+            raise
+        except ValueError as error:
+            raise EvaluationError(str(error)) from error
         return found
+
+    def _united(self, masks: list[np.ndarray]) -> np.ndarray:
+        """Ids of all objects as one; what some mask leaves undecided and none takes is ignored: uint8 (H, W)."""
+        if len({ids.shape for ids in masks}) > 1:
+            raise EvaluationError(f"{self.name}: its masks differ in size; repair or remove them")
+        stacked = np.stack(masks)
+        ids = ((stacked > 0) & (stacked != IGNORE_ID)).any(axis=0).astype(np.uint8)
+        ids[(ids == 0) & (stacked == IGNORE_ID).any(axis=0)] = IGNORE_ID
+        return ids
 
 
 def read_trimap(path: Path) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,19 @@ import numpy as np
 
 from ....datagen.imaging.images import decode_mask_picture, encode_palette_png
 from ....datagen.simulation.clicks.clicks import Click
-from ....datagen.storage.files import atomic_write, atomic_write_json
+from ....datagen.storage.files import atomic_write, atomic_write_json, read_json
+from ..finished import arrays_sha256
 from .methods import MethodSpec, open_method
-from .objects import Picture
+from .objects import ClickObject, Picture
 from .protocol import ClickRun, ClicksSettings, Strategy, click_until_good
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClicksJob:
-    """What all tasks share. root: where the pictures are from. out: folder of the results."""
+    """What all tasks share. out: folder of the results."""
 
-    root: str
     out: Path
     settings: ClicksSettings
     overwrite: bool = False
@@ -46,17 +46,20 @@ def run_task(job: ClicksJob, task: ClicksTask) -> list[ClickRun]:
     Raises EvaluationError or OSError for what the user can mend.
     """
     place = runs_file(job.out, task.method.label, task.strategy, task.picture.name)
-    digest = _digest(job, task)
+    objects = task.picture.objects()
+    digest = _digest(job, task, objects)
     finished = None if job.overwrite else _read_runs(job, task, digest)
     if finished is not None:
         return finished
     method = open_method(task.method)
-    # Of other settings, nothing stays.
+    # Of other settings, nothing stays; the folder may also hold those of the pictures below one of this name.
+    masks = place.parent / place.name.removesuffix(".json")
     place.unlink(missing_ok=True)
-    shutil.rmtree(place.with_name(place.stem), ignore_errors=True)
-    place.with_name(place.stem).mkdir(parents=True)
+    for path in masks.glob("*.png"):
+        path.unlink()
+    masks.mkdir(parents=True, exist_ok=True)
     runs = []
-    for one in task.picture.objects():
+    for one in objects:
         run = click_until_good(method, one, task.strategy, job.settings)
         for number, mask in run.masks.items():
             content = encode_palette_png(mask.astype(np.uint8))
@@ -82,26 +85,30 @@ def read_mask(path: Path) -> np.ndarray:
     return decode_mask_picture(path.read_bytes())[1] > 0
 
 
-def _digest(job: ClicksJob, task: ClicksTask) -> str:
-    """Of all that decides the result but the picture's own bytes; the device only rounds it."""
+def _digest(job: ClicksJob, task: ClicksTask, objects: Sequence[ClickObject]) -> str:
+    """Of all that decides the result: settings, picture and truth; the device only rounds it."""
     method = dict(task.method.identity) | {"radius": task.method.click_radius, "side": task.method.short_side}
-    objects = [job.root, task.picture.which, task.picture.min_area]
-    decisive = [SCHEMA, method, asdict(job.settings), task.strategy, objects]
+    arrays = [(one.name, array) for one in objects for array in (one.truth, one.ignored)]
+    # Objects of a picture share its pixels.
+    arrays += [("rgb", one.rgb) for one in objects[:1]]
+    decisive = [SCHEMA, method, asdict(job.settings), task.strategy, arrays_sha256(arrays)]
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
 
 def _read_runs(job: ClicksJob, task: ClicksTask, digest: str) -> list[ClickRun] | None:
-    """The finished runs, None when there are none of this digest or a mask of theirs is gone."""
+    """The finished runs, None when there are none of this digest, or they or a mask of theirs are gone or damaged."""
     label, strategy, picture = task.method.label, task.strategy, task.picture.name
     try:
-        content = json.loads(runs_file(job.out, label, strategy, picture).read_bytes())
-    except (FileNotFoundError, ValueError):
+        content = read_json(runs_file(job.out, label, strategy, picture))
+        if content["digest"] != digest:
+            return None
+        runs = [_run(picture, row) for row in content["objects"]]
+        for run in runs:
+            for number in run.shown_clicks:
+                read_mask(mask_file(job.out, label, strategy, run, number))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    if not isinstance(content, dict) or content.get("digest") != digest:
-        return None
-    runs = [_run(picture, row) for row in content["objects"]]
-    files = [mask_file(job.out, label, strategy, run, number) for run in runs for number in run.shown_clicks]
-    return runs if all(path.is_file() for path in files) else None
+    return runs
 
 
 def _row(run: ClickRun) -> dict[str, Any]:

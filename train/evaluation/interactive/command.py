@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,9 +39,20 @@ class Interactive(ParallelOptions):
     """Checkpoint of a propagation network."""
     fusion: Path | None = None
     """Checkpoint of a fusion network."""
+    ipn: Path | None = None
+    """Checkpoint of interaction and propagation networks (Oh et al.)."""
+    atnet: Path | None = None
+    """Checkpoint of ATNet (Heo et al.)."""
+    clicknet: Path | None = None
+    """Checkpoint of a click network (Benard and Gygli)."""
+    osvos: Path | None = None
+    """Checkpoint of OSVOS's parent network, beside the click network."""
     systems: str = "auto"
     """Comma-separated: difference, learned, linear, none, oracle, each also as difference-k20 or -kall for the memory
-    cells read; copy, oracle-copy (no networks); paper: all rows of its tables; auto: what the checkpoints allow."""
+    cells read; ipn, atnet, wild, each also as ipn-oracle; copy, oracle-copy (no networks); paper: all rows of MiVOS'
+    tables; auto: what the checkpoints allow."""
+    tuning_iterations: int = 500
+    """Updates by which OSVOS learns a video, for every object and each time that a frame was corrected."""
     interactions: int = 8
     """Rounds of scribbles in a session."""
     scribble_sets: int = 3
@@ -101,7 +112,9 @@ def evaluate_interactive(command: Interactive, console: Console) -> dict[str, di
     check_output_folder(command.out)
     plan = _plan(command)
     systems = parse_systems(command.systems, list(plan.checkpoints), command.top_k or None)
-    check_systems(systems, plan.checkpoints, plan.inference)
+    plan = _on_machine(plan, command, systems)
+    # On the CPU: the networks may be going to run on other machines.
+    check_systems(systems, plan.checkpoints, replace(plan.inference, device="cpu"))
     found = open_sequences(corpus_location(command.root), command.split, command.year, from_first=False, sparse=True)
     found = choose_sequences(found, command.sequence)
     samples = _samples(found, plan, console)
@@ -124,7 +137,9 @@ def evaluate_interactive(command: Interactive, console: Console) -> dict[str, di
         "clock": asdict(plan.clock) if plan.clock else "wall",
         "memory_every": command.memory_every,
         "short_side": command.short_side,
-        "device": command.device,
+        "device": plan.inference.device,
+        "machine": plan.machine,
+        "num_workers": plan.num_workers,
         "checkpoints_sha256": dict(plan.checkpoint_hashes),
     }
     atomic_write_json(
@@ -145,14 +160,16 @@ def _plan(command: Interactive) -> Plan:
     from .job import Plan
     from .protocol import FixedClock, ProtocolSettings
 
-    paths = {"s2m": command.s2m, "propagation": command.propagation, "fusion": command.fusion}
+    kinds = ("s2m", "propagation", "fusion", "ipn", "atnet", "clicknet", "osvos")
+    paths = {kind: getattr(command, kind) for kind in kinds}
     # Absolute: workers may run in another folder.
     checkpoints = {kind: path.absolute() for kind, path in paths.items() if path is not None}
     for kind, path in checkpoints.items():
         if not path.is_file():
             raise EvaluationError(f"--{kind} {path} is {'not a file' if path.exists() else 'missing'}")
-    if command.pictures < 0:
-        raise EvaluationError(f"--pictures is {command.pictures}; give a number of sessions, 0 for none")
+    for flag, value in (("--pictures", command.pictures), ("--tuning-iterations", command.tuning_iterations)):
+        if value < 0:
+            raise EvaluationError(f"{flag} is {value}; give 0 or more")
     try:
         protocol = ProtocolSettings(
             num_interactions=command.interactions,
@@ -176,6 +193,7 @@ def _plan(command: Interactive) -> Plan:
         ),
         checkpoints=checkpoints,
         checkpoint_hashes={kind: sha256_of_file(path) for kind, path in checkpoints.items()},
+        tuning_iterations=command.tuning_iterations,
         out=command.out.absolute(),
         overwrite=command.overwrite,
         keep_masks=command.keep_masks,
@@ -218,23 +236,23 @@ def _play(
         for sample in samples
     ]
     played = map_tasks(
-        run_session, tasks, command.farm(_device(command, systems)), shared=plan, doing="sessions", console=console
+        run_session, tasks, command.farm(plan.inference.device), shared=plan, doing="sessions", console=console
     )
     return {system.label: played[k * len(samples) : (k + 1) * len(samples)] for k, system in enumerate(systems)}
 
 
-def _device(command: Interactive, systems: list[System]) -> str:
-    """Where the sessions run; torch is not imported when none has a network."""
-    from ..errors import EvaluationError
+def _on_machine(plan: Plan, command: Interactive, systems: list[System]) -> Plan:
+    """The plan with where its sessions run; torch is not imported when none has a network."""
+    from ..methods import chosen_device
 
-    if all(system.fusion is None for system in systems):
-        return "cpu"
-    from ...device import choose_device
+    if not any(system.has_networks for system in systems):
+        return replace(plan, inference=replace(plan.inference, device="cpu"), num_workers=command.workers)
+    machine = device = chosen_device(command.device, elsewhere=command.address is not None)
+    if device == "cuda":
+        import torch
 
-    try:
-        return str(choose_device(command.device))
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
+        machine = torch.cuda.get_device_name() if torch.cuda.is_available() else "cuda of other nodes"
+    return replace(plan, inference=replace(plan.inference, device=device), machine=machine, num_workers=command.workers)
 
 
 def _facts(command: Interactive, plan: Plan, dataset: dict[str, Any]) -> dict[str, str]:
@@ -251,7 +269,7 @@ def _facts(command: Interactive, plan: Plan, dataset: dict[str, Any]) -> dict[st
         "first scribbles": f"{from_files} from files, {dataset['num_sessions'] - from_files} by the robot",
         "rounds": f"{protocol.num_interactions}; {schedules[protocol.schedule]}",
         "clock": (
-            f"measured time; sessions at once: {command.workers}"
+            f"measured time; networks on {plan.machine}, sessions at once: {plan.num_workers}"
             if plan.clock is None
             else "published times of each step, no measured time"
         ),

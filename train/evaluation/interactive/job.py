@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ....datagen.imaging.images import encode_jpeg, encode_palette_png
-from ....datagen.storage.files import atomic_write, read_json
-from ..errors import EvaluationError
+from ....datagen.imaging.images import decode_jpeg, encode_jpeg, encode_palette_png
+from ....datagen.storage.files import atomic_write
+from ..finished import finished_record
 from ..jobs import frames_done
 from ..methods import InferenceSettings
 from ..sequences import AnnotatedSequence
@@ -23,9 +23,9 @@ from .protocol import FixedClock, ProtocolSettings
 from .records import SampleRecord, record_from_dict, record_to_dict
 from .samples import Sample
 from .strips import session_strip
-from .systems import System, open_system
+from .systems import TUNING_ITERATIONS, System, open_system
 
-SCHEMA = 1
+SCHEMA = 2
 _DECIDES_NO_SESSION = ("num_scribble_sets", "threshold_seconds")
 """Settings of the protocol that leave a session as it is, so that more sets can join those that are finished."""
 
@@ -34,7 +34,10 @@ _DECIDES_NO_SESSION = ("num_scribble_sets", "threshold_seconds")
 class Plan:
     """What all sessions of a run share.
 
-    checkpoints: kind -> file; checkpoint_hashes: kind -> SHA-256 of it. keep_masks: the last masks become PNGs.
+    checkpoints: kind -> file; checkpoint_hashes: kind -> SHA-256 of it. tuning_iterations: for systems that learn each
+    video. keep_masks: the last masks become PNGs.
+    machine: what networks run on, "cpu" or the name of the GPU; num_workers: sessions at once. Both decide what a clock
+    on the wall shows.
     """
 
     protocol: ProtocolSettings
@@ -43,8 +46,11 @@ class Plan:
     checkpoints: Mapping[str, Path]
     checkpoint_hashes: Mapping[str, str]
     out: Path
+    tuning_iterations: int = TUNING_ITERATIONS
     overwrite: bool = False
     keep_masks: bool = False
+    machine: str = "cpu"
+    num_workers: int = 1
 
     def identity(self, system: System, sequence: AnnotatedSequence, sample: Sample) -> dict[str, Any]:
         """All that decides a session's scores, as plain JSON; results of other settings are never reused."""
@@ -58,11 +64,18 @@ class Plan:
             "clock": asdict(self.clock) if self.clock else "wall",
             **{f"{kind}_sha256": self.checkpoint_hashes[kind] for kind in system.needs},
             "num_frames": sequence.num_frames,
-            "annotated_frames": len(sequence.annotated_frames),
+            "object_ids": sample.object_ids,
+            "data_sha256": sample.data_sha256,
             "first_scribbles_sha256": strokes.hexdigest(),
         }
+        if self.clock is None:
+            found |= {"machine": self.machine if system.has_networks else "cpu", "num_workers": self.num_workers}
         if system.fusion is not None:
             found |= {"memory_every": self.inference.memory_every, "short_side": self.inference.short_side}
+        if system.other is not None:
+            found |= {"short_side": self.inference.short_side}
+        if system.tunes:
+            found |= {"tuning_iterations": self.tuning_iterations}
         return json.loads(json.dumps(found))
 
 
@@ -73,12 +86,14 @@ def run_session(plan: Plan, payload: tuple[System, AnnotatedSequence, Sample]) -
     name = f"{sample.sequence}-{sample.scribble_set:03d}"
     path = folder / "sessions" / f"{name}.json"
     identity = plan.identity(system, sequence, sample)
-    finished = None if plan.overwrite else _finished(path, identity)
+    finished = None
+    if not plan.overwrite:
+        finished = finished_record(path, identity, lambda content: record_from_dict(content["record"]))
     masks_folder = folder / "masks" / str(sample.scribble_set) / sequence.name
-    has_all = strip_path(plan.out, system.label, name).is_file() and (masks_folder.is_dir() or not plan.keep_masks)
+    has_all = _is_whole(strip_path(plan.out, system.label, name)) and (masks_folder.is_dir() or not plan.keep_masks)
     if finished is not None and has_all:
         return finished
-    session = open_system(system, plan.checkpoints, plan.inference)
+    session = open_system(system, plan.checkpoints, plan.inference, tuning_iterations=plan.tuning_iterations)
     try:
         record, masks = play_sample(
             session,
@@ -109,6 +124,15 @@ def strip_path(out: Path, label: str, name: str) -> Path:
     return out / label / "strips" / f"{name}.jpg"
 
 
+def _is_whole(picture: Path) -> bool:
+    """Whether a JPEG is there and was not damaged after it was written."""
+    try:
+        decode_jpeg(picture.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
+
+
 def _write_masks(folder: Path, sequence: AnnotatedSequence, masks: np.ndarray) -> None:
     """Write palette PNGs of uint8 ids (T, H, W) under the frames' names; the folder appears whole."""
     partial = folder.with_name(f".{folder.name}.partial")
@@ -118,21 +142,3 @@ def _write_masks(folder: Path, sequence: AnnotatedSequence, masks: np.ndarray) -
         (partial / f"{name}.png").write_bytes(encode_palette_png(ids))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-
-
-def _finished(path: Path, identity: dict[str, Any]) -> SampleRecord | None:
-    if not path.is_file():
-        return None
-    try:
-        content = read_json(path)
-        found, record = content["settings"], record_from_dict(content["record"])
-    except (ValueError, KeyError, TypeError):
-        return None  # damaged after it was written: as good as not there
-    changed = [key for key in sorted(found.keys() | identity.keys()) if found.get(key) != identity.get(key)]
-    if changed:
-        differences = ", ".join(f"{key} was {found.get(key)!r}, is {identity.get(key)!r}" for key in changed)
-        raise EvaluationError(
-            f"{path} holds results of other settings ({differences}); give another --out, or --overwrite to replace "
-            "them"
-        )
-    return record

@@ -63,7 +63,8 @@ def play_sample(
             num_propagated = sum(t != frame for t, _ in session.propagate())
             pending = False
         answered = np.stack([session.masks(t) for t in range(sequence.num_frames)])
-        seconds = watch.end_round(true_masks or bool(strokes), num_propagated)
+        # True masks are not made of strokes, so a clock that charges work has nothing to charge for them.
+        seconds = watch.end_round(bool(strokes) and not true_masks, num_propagated)
         if watch.is_late:
             break
         masks = answered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,9 +43,9 @@ class ProtocolSettings:
         for name in ("num_interactions", "num_scribble_sets"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
-        if self.seconds_per_object is not None and not self.seconds_per_object > 0:
+        if self.seconds_per_object is not None and not 0 < self.seconds_per_object < math.inf:
             raise ValueError(f"seconds_per_object is {self.seconds_per_object}; give a time above 0, or None")
-        if not self.threshold_seconds >= 0:
+        if not 0 <= self.threshold_seconds < math.inf:
             raise ValueError(f"threshold_seconds is {self.threshold_seconds}; give a time of 0 or more")
         for name, allowed in (
             ("metric", METRICS),

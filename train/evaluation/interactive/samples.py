@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ....datagen.simulation.robot.robot import robot_strokes
 from ....datagen.simulation.robot.scribble_file import ScribbleFileError, read_scribbles
 from ....datagen.simulation.robot.strokes import Stroke
 from ..errors import EvaluationError
+from ..finished import arrays_sha256
 from ..sequences import AnnotatedSequence
 from .protocol import ProtocolSettings
 
@@ -24,6 +26,8 @@ class Sample:
     """One session to play. scribble_set: counted from 1. frame, strokes: of the first interaction.
 
     object_ids: all ids that the sequence shows in any frame. source: where the strokes are from, "file" or "robot".
+    data_sha256: of what the session sees and is scored against: names and luma of the frames, numbers and labels of
+    the annotated ones; "" where nobody asked.
     """
 
     sequence: str
@@ -32,6 +36,7 @@ class Sample:
     frame: int
     strokes: tuple[Stroke, ...]
     source: str
+    data_sha256: str = ""
 
 
 def samples_of(
@@ -49,6 +54,7 @@ def samples_of(
     object_ids, areas = object_areas(sequence)
     if not object_ids:
         raise EvaluationError(f"sequence {sequence.name}: no frame shows an object, so there is nothing to scribble on")
+    data_sha256 = _data_sha256(sequence)
     drawn: set[int] = set()
     for number in range(1, settings.num_scribble_sets + 1):
         path = scribbles_root / sequence.name / f"{number:03d}.json" if scribbles_root else None
@@ -66,6 +72,7 @@ def samples_of(
             frame=frame,
             strokes=strokes,
             source=source,
+            data_sha256=data_sha256,
         )
 
 
@@ -86,6 +93,12 @@ def object_areas(sequence: AnnotatedSequence) -> tuple[tuple[int, ...], dict[int
         areas[t] = np.bincount(ids.ravel(), minlength=256)
     total = np.sum(list(areas.values()), axis=0)
     return tuple(int(value) for value in np.flatnonzero(total) if value > 0), areas
+
+
+def _data_sha256(sequence: AnnotatedSequence) -> str:
+    frames = ((name, sequence.read_luma(t)) for t, name in enumerate(sequence.frame_names))
+    labels = ((t, sequence.read_labels(t)) for t in sequence.annotated_frames)
+    return arrays_sha256(itertools.chain(frames, labels))
 
 
 def robot_rng(seed: int, sequence: str, scribble_set: int, interaction: int) -> np.random.Generator:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EvaluationError
 from ..methods import InferenceSettings
+from .other_systems import OTHERS
 
 if TYPE_CHECKING:
     from ...inference.session.protocol import Session
@@ -27,9 +28,11 @@ FUSIONS = {
     "none": "the newer interaction's masks",
 }
 ORACLE, COPY, ORACLE_COPY = "oracle", "copy", "oracle-copy"
-AUTO = ("difference", "learned", "linear", ORACLE, COPY)
+AUTO = ("difference", "learned", "linear", *OTHERS, ORACLE, COPY)
 PAPER = ("linear-kall", "linear", "learned", "difference", "difference-k20", "difference-k100", ORACLE)
 """The rows of MiVOS' table of the interactive benchmark, and those of other numbers of memory cells."""
+TUNING_ITERATIONS = 500
+"""As Benard and Gygli (2017) tune OSVOS to a video."""
 _TOP_K = re.compile(r"(?P<name>[a-z-]+?)(-k(?P<k>[0-9]+|all))?")
 
 
@@ -37,18 +40,32 @@ _TOP_K = re.compile(r"(?P<name>[a-z-]+?)(-k(?P<k>[0-9]+|all))?")
 class System:
     """A row of the table.
 
-    fusion: one of `FUSIONS`, None for the session without networks. top_k: memory cells that propagation reads, None
-    for all. true_masks: frames get their true masks instead of strokes.
+    fusion: of MiVOS, one of `FUSIONS`, else None. top_k: memory cells that propagation reads, None for all. true_masks:
+    frames get their true masks instead of strokes. other: one of `OTHERS`; without it and without fusion it is the
+    session without networks.
     """
 
     label: str
     fusion: str | None
     top_k: int | None
     true_masks: bool = False
+    other: str | None = None
+
+    @property
+    def has_networks(self) -> bool:
+        """Whether networks play."""
+        return self.fusion is not None or self.other is not None
+
+    @property
+    def tunes(self) -> bool:
+        """Whether a network learns each video."""
+        return self.other is not None and OTHERS[self.other].tunes
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The kinds of checkpoints without which it cannot run."""
+        if self.other is not None:
+            return OTHERS[self.other].with_masks if self.true_masks else OTHERS[self.other].needs
         if self.fusion is None:
             return ()
         kinds = () if self.true_masks else ("s2m",)
@@ -89,6 +106,9 @@ def _system(name: str, given: Sequence[str], top_k: int | None) -> System:
     if stem == ORACLE:
         fusion = "difference" if "fusion" in given else "linear"
         return System(label=name, fusion=fusion, top_k=top_k, true_masks=True)
+    plain = name.removesuffix(f"-{ORACLE}")
+    if plain in OTHERS:
+        return System(label=name, fusion=None, top_k=None, true_masks=plain != name, other=plain)
     if stem in (COPY, ORACLE_COPY) and name == stem:
         return System(label=name, fusion=None, top_k=None, true_masks=stem == ORACLE_COPY)
     raise EvaluationError(f"no system {name!r}; choose from {_choices()}")
@@ -96,7 +116,11 @@ def _system(name: str, given: Sequence[str], top_k: int | None) -> System:
 
 def _choices() -> str:
     names = ", ".join((*FUSIONS, ORACLE))
-    return f"{names} (each also with -k20, -k100, -kall for the memory cells read), {COPY}, {ORACLE_COPY}, paper, auto"
+    others = ", ".join(OTHERS)
+    return (
+        f"{names} (each also with -k20, -k100, -kall for the memory cells read), {others} (each also with -{ORACLE}), "
+        f"{COPY}, {ORACLE_COPY}, paper, auto"
+    )
 
 
 def check_systems(systems: Sequence[System], checkpoints: Mapping[str, Path], inference: InferenceSettings) -> None:
@@ -105,26 +129,37 @@ def check_systems(systems: Sequence[System], checkpoints: Mapping[str, Path], in
         for system in systems:
             if system.fusion is not None:
                 _session_settings(system, inference)
-                for kind in system.needs:
-                    load(kind, checkpoints[kind], "cpu")
+            for kind in system.needs:
+                load(kind, checkpoints[kind], "cpu")
     except ValueError as error:
         raise EvaluationError(str(error)) from error
 
 
 def open_system(
-    system: System, checkpoints: Mapping[str, Path], inference: InferenceSettings, folder: Path | None = None
+    system: System,
+    checkpoints: Mapping[str, Path],
+    inference: InferenceSettings,
+    folder: Path | None = None,
+    *,
+    tuning_iterations: int = TUNING_ITERATIONS,
 ) -> Session:
     """Return a fresh session of the system, whose store is `folder`, or a temporary one without it.
 
-    Networks are read once a process. EvaluationError when a checkpoint or a setting cannot be used.
+    tuning_iterations: for systems that learn each video. Networks are read once a process. EvaluationError when a
+    checkpoint or a setting cannot be used.
     """
-    if system.fusion is None:
+    if not system.has_networks:
         from .copy_session import CopySession
 
         return CopySession()
+    from ...device import choose_device
     from ...inference.session.mivos import MiVOSSession
 
     try:
+        if system.other is not None:
+            device = str(choose_device(inference.device))
+            networks = {kind: load(kind, checkpoints[kind], device) for kind in system.needs}
+            return OTHERS[system.other].open(networks, inference, device, tuning_iterations, folder)
         settings = _session_settings(system, inference)
         networks = {kind: load(kind, checkpoints[kind], settings.device) for kind in system.needs}
         return MiVOSSession(networks.get("s2m"), networks["propagation"], networks.get("fusion"), settings, folder)

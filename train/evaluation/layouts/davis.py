@@ -71,12 +71,13 @@ def _names(folder: Path) -> list[str]:
 
 
 def _read_list(path: Path) -> list[str]:
-    """Sequence names, one a line; the pairs of paths a frame in DAVIS 2016's own lists give their folders."""
+    """Sequence names, one a line, with spaces or not; the pairs of paths in DAVIS 2016's own lists give a folder."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise EvaluationError(f"{path} is not a list of sequences: it is no text") from error
-    entries = [line.split()[0] for line in lines if line.strip()]
+    entries = [line.strip() for line in lines if line.strip()]
+    # Of a pair, read as one path, the folder is that of the annotation, which has the same name.
     return list(dict.fromkeys(Path(entry).parent.name if "/" in entry else entry for entry in entries))
 
 

@@ -82,10 +82,24 @@ def _videos(path: Path) -> dict[str, dict[int, dict[str, Any]]]:
     """Video -> object id -> facts ("category", "frames") of a meta.json."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))["videos"]
-        return {name: {int(i): dict(facts) for i, facts in video["objects"].items()} for name, video in content.items()}
+        videos = {name: {int(i): _facts(facts) for i, facts in one["objects"].items()} for name, one in content.items()}
+        if not videos:
+            raise ValueError("it lists no video")
+        return videos
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = 'expected {"videos": {<video>: {"objects": {<id>: {"category", "frames"}}}}}'
         raise EvaluationError(f"{path} is not the meta.json of YouTube-VOS: {what} ({error!r})") from error
+
+
+def _facts(given: Any) -> dict[str, Any]:
+    """The facts of an object; TypeError where "category" is no text, or "frames" is no list of names."""
+    facts = dict(given)
+    frames = facts.get("frames") or []
+    if not isinstance(facts.get("category", ""), str):
+        raise TypeError(f"category {facts['category']!r} is no text")
+    if not isinstance(frames, list) or not all(isinstance(name, str) for name in frames):
+        raise TypeError(f"frames {frames!r} are no list of names")
+    return facts
 
 
 def _sequence(

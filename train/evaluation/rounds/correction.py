@@ -122,9 +122,8 @@ def correct_frame(method: Corrector, frame: Frame, settings: RoundsSettings) -> 
     ids, drawn, rounds = np.zeros_like(frame.truth), [], []
     rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(frame.number,)))
     for _ in range(settings.num_rounds):
-        # Whatever the mask says where nothing is scored, it is no error.
-        wanted = np.where(frame.truth == IGNORE_ID, ids, frame.truth)
-        strokes = robot_strokes(rng, wanted, ids, (0, *frame.object_ids), DAVIS_ROBOT)
+        # Void is none of the ids, so whatever the mask says there is no error.
+        strokes = robot_strokes(rng, frame.truth, ids, (0, *frame.object_ids), DAVIS_ROBOT)
         drawn = strokes if settings.strokes == "last" else drawn + strokes
         if strokes:
             ids = method(rgb, ids, drawn, frame.object_ids)

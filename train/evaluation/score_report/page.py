@@ -40,22 +40,28 @@ def write_score_report(
     summaries: Summaries,
     read_prediction: ReadPrediction,
     facts: Mapping[str, str],
+    include_ends: bool = False,
     extra: Mapping[str, Mapping[str, float | None]] | None = None,
 ) -> Path:
     """Write the page of one or more methods and return its path; the first method decides what the worst cases are.
 
     scores: label -> the scores of each sequence of `chosen`, in order. summaries: label -> `scores.summarise` of them.
-    extra: further columns of the overall table, column -> label -> number.
+    include_ends: as of `summarise`; curves and strips show the frames that count. extra: further columns of the overall
+    table, column -> label -> number.
     """
     main = next(iter(summaries))
-    unscored = summaries[main].get("unscored", ())
+    unscored, num = summaries[main].get("unscored", ()), summaries[main].get("without_class")
+    without_class = {"objects without a class": f"{num}, neither seen nor unseen"} if num else {}
     worst = sorted(summaries[main]["sequences"], key=lambda name: summaries[main]["sequences"][name][MEASURE])
-    by_name = {name: {label: found[k] for label, found in scores.items()} for k, name in enumerate(_names(chosen))}
+    by_name = {
+        name: {label: found[k].counted(include_ends) for label, found in scores.items()}
+        for k, name in enumerate(_names(chosen))
+    }
     page = EvaluationPage(
         title=title,
         summary=_summary(chosen, summaries[main]),
         headline=_headline(main, summaries),
-        facts={**facts, **({"no frame to score": ", ".join(unscored)} if unscored else {})},
+        facts={**facts, **({"no frame to score": ", ".join(unscored)} if unscored else {}), **without_class},
         tables=_tables(summaries, worst, extra or {}),
         curves=_charts(by_name, worst, summaries),
         bars=[_bars(summaries, worst)],
@@ -183,7 +189,7 @@ def _at_places(scores: SequenceScores) -> np.ndarray:
     known = np.isfinite(values)
     if not known.any():
         return np.full(len(PLACES), np.nan)
-    return np.interp(PLACES * frames[-1], frames[known], values[known])
+    return np.interp(PLACES * (scores.num_frames - 1), frames[known], values[known])
 
 
 def _bars(summaries: Summaries, worst: Sequence[str]) -> Bars:

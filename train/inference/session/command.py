@@ -38,8 +38,8 @@ class Segment:
     fusion: Path | None = None
     """Checkpoint of a fusion network; without one, masks of two frames are blended by distance."""
     mask: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FRAME=PNG")] = ()
-    """Masks of all objects of a frame: a palette picture of their ids, or one of 0 and 255 for object 1. Give the flag
-    again for more."""
+    """Masks of all objects of a frame: a palette picture of their ids, or one of 0 and 255 for object 1. An object that
+    it does not show is not in the frame. Give the flag again for more."""
     scribbles: UseAppendAction[tuple[Path, ...]] = ()
     """Scribble file of the DAVIS interactive benchmark. Give the flag again for more."""
     click: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FRAME:OBJECT:+X,Y")] = ()
@@ -70,14 +70,14 @@ def run(command: Segment) -> int:
     from .draft import check_inputs
     from .given_inputs import collect_inputs, ids_in
     from .open_session import open_mivos_session
+    from .output_folders import check_folders
     from .session_file import NAME
     from .settings import MiVOSSettings
 
     check_folders(command)
     frames = open_frames(command.video)
-    inputs = collect_inputs(
-        command.mask, [read_scribbles(path) for path in command.scribbles], command.click, frames.num_frames
-    )
+    scribbles = [read_scribbles(path) for path in command.scribbles]
+    inputs = collect_inputs(command.mask, scribbles, command.click, frames.num_frames, frames.size)
     settings = MiVOSSettings(
         memory_every=command.memory_every,
         top_k=command.top_k or None,
@@ -91,7 +91,7 @@ def run(command: Segment) -> int:
         raise ValueError("scribbles and clicks need a Scribble-to-Mask network; give --s2m")
     paths = {"propagation": command.propagation, "s2m": command.s2m, "fusion": command.fusion}
     checkpoints = {name: path for name, path in paths.items() if path is not None}
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     with open_mivos_session(checkpoints, settings, command.session) as session:
         begun = (command.session / NAME).exists()
         if begun:
@@ -103,7 +103,7 @@ def run(command: Segment) -> int:
                 )
         ids = session.object_ids if begun else command.objects or ids_in(inputs)
         if not ids:
-            raise ValueError("nothing is known of the video; give --mask, --scribbles or --click on a frame")
+            raise ValueError("no object is known; give --mask, --scribbles or --click on a frame that shows one")
         # All of them first, so that a mistake in the last changes nothing.
         for _, given in inputs:
             check_inputs(given, ids, frames.size)
@@ -112,28 +112,15 @@ def run(command: Segment) -> int:
         for t, given in inputs:
             session.interact(t, given)
             session.commit()
-        if session.num_waiting_frames:
-            try:
-                for _ in track(session.propagate(), "propagating", session.num_waiting_frames, console=console):
+        try:
+            if waiting := session.num_waiting_frames:
+                for _ in track(session.propagate(), "propagating", waiting, console=console):
                     pass
-            except KeyboardInterrupt:
-                print("stopped; what was set is kept, the same command without inputs goes on", file=sys.stderr)
-                return STOPPED
-        write_masks(command, session, frames)
+            write_masks(command, session, frames)
+        except KeyboardInterrupt:
+            print("stopped; what was set is kept, the same command without inputs goes on", file=sys.stderr)
+            return STOPPED
     return 0
-
-
-def check_folders(command: Segment) -> None:
-    """ValueError where masks or the session would come to lie among frames or other data, or cannot be written."""
-    from ...evaluation.output_folder import check_output_folder
-    from .store import FOLDER
-
-    for flag, folder in (("--out", command.out), ("--session", command.session)):
-        check_output_folder(folder, flag)
-        if command.video.is_dir() and folder.resolve() == command.video.resolve():
-            raise ValueError(f"{flag} {folder} is the folder of the frames; give another folder")
-    if command.out.resolve() == (command.session / FOLDER).resolve():
-        raise ValueError(f"--out {command.out} is where the session keeps its own masks; give another folder")
 
 
 def open_frames(video: Path) -> FrameSource:
@@ -150,14 +137,16 @@ def write_masks(command: Segment, session: MiVOSSession, frames: FrameSource) ->
     """Write the masks of all frames as palette pictures, and the frames under them where asked; OSError."""
     from ....datagen.imaging.images import encode_jpeg, encode_palette_png, overlay
     from ....datagen.storage.files import atomic_write
+    from .output_folders import OVERLAYS
 
     command.out.mkdir(parents=True, exist_ok=True)
+    overlays = command.out / OVERLAYS
     if command.overlays:
-        (command.out / "overlays").mkdir(exist_ok=True)
+        overlays.mkdir(exist_ok=True)
     stems = [path.stem for path in getattr(frames, "paths", ())] or [f"{t:05d}" for t in range(frames.num_frames)]
     for t, stem in enumerate(stems):
         ids = session.masks(t)
         atomic_write(command.out / f"{stem}.png", encode_palette_png(ids))
         if command.overlays:
-            atomic_write(command.out / "overlays" / f"{stem}.jpg", encode_jpeg(overlay(frames.read(t), ids)))
+            atomic_write(overlays / f"{stem}.jpg", encode_jpeg(overlay(frames.read(t), ids)))
     print(f"{len(stems)} masks in {command.out}; given were frames {', '.join(map(str, session.given_frames))}")

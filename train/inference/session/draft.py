@@ -42,7 +42,8 @@ class Draft:
         if strokes or clicks:
             together = dict(draft.clicks)
             for object_id, given in clicks.items():
-                together[object_id] = together.get(object_id, ()) + given
+                # Taken out and put at the end: the object that is clicked last lies on top.
+                together[object_id] = together.pop(object_id, ()) + given
             draft = replace(draft, strokes=draft.strokes + strokes, clicks=together)
             draft = replace(draft, ids=correct(draft))
         if masks:

@@ -1,7 +1,7 @@
 """What the networks of MiVOS do on the frames of one video. N objects, H W pixels."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from .deciding import Change, FusionDecision
 from .draft import Draft
 from .frames import FrameSource
 from .module_times import ModuleClock
-from .passes import Pass, nearest_given
+from .passes import Pass, nearest_given, passes_from
 from .settings import MiVOSSettings
 from .state import Waiting
 from .store import ResultStore, View
@@ -50,6 +50,10 @@ class MiVOSEngine:
         self._lookup = np.array([0, *object_ids], np.uint8)
         self._memorised: dict[tuple[int, int], MemorisedFrame] = {}
         self.clock = ModuleClock(self._device if settings.measure_times else None)
+
+    def passes(self, frame: int, given: Sequence[int], propagated: Sequence[int], num_frames: int) -> tuple[Pass, ...]:
+        """Where a propagation from a frame goes: to both sides, up to the next given frame."""
+        return passes_from(frame, given, propagated, num_frames)
 
     def correct(self, draft: Draft) -> np.ndarray:
         """The ids of a frame after the strokes and clicks on it, uint8 (H, W)."""
@@ -95,6 +99,15 @@ class MiVOSEngine:
             self._store.write(t, revision, ids, grey)
             yield t, ids
 
+    def find(self, newest: int) -> None:
+        """Nothing is kept but the masks."""
+
+    def committed(self, draft: Draft, revision: int) -> None:
+        """Nothing is kept but the masks."""
+
+    def forget_before(self, revision: int, hidden: Set[int]) -> None:
+        """Nothing is kept but the masks."""
+
     def forget_after(self, revision: int) -> None:
         """Drop what was memorised of later revisions."""
         self._memorised = {key: value for key, value in self._memorised.items() if key[1] <= revision}
@@ -137,9 +150,5 @@ class MiVOSEngine:
         results = torch.cat([most_likely(soft)[None].to(torch.uint8), grey]).cpu().numpy()
         return self._lookup[results[0]], results[1:]
 
-    @contextlib.contextmanager
-    def _measured(self, module: str, num_objects: int | None = None) -> Iterator[None]:
-        """Measure a module, on CUDA with algorithms that give the same result each time."""
-        flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
-        with flags, torch.inference_mode(), self.clock.measure(module, len(self._ids) if num_objects is None else 0):
-            yield
+    def _measured(self, module: str, num_objects: int | None = None) -> AbstractContextManager[None]:
+        return self.clock.inference(module, len(self._ids) if num_objects is None else 0)

@@ -44,15 +44,23 @@ class ArrayFrames(CallableFrames):
 
 
 class FolderFrames(CallableFrames):
-    """The pictures of a folder (jpg, png), in the order of their names; paths holds them."""
+    """The pictures of a folder (jpg, png), in the order of their names; paths holds them. Hidden files are none.
+
+    ValueError for a folder without pictures, and for two of one name: masks among the frames would be taken for frames.
+    """
 
     def __init__(self, folder: Path | str) -> None:
         folder = Path(folder)
         if not folder.is_dir():
             raise ValueError(f"{folder} is no folder; give the folder of a video's pictures")
-        self.paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        found = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        self.paths = sorted(path for path in found if not path.name.startswith("."))
         if not self.paths:
             raise ValueError(f"{folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
+        by_stem: dict[str, Path] = {}
+        for path in self.paths:
+            if (other := by_stem.setdefault(path.stem, path)) is not path:
+                raise ValueError(f"{folder} holds {other.name} and {path.name}; leave one picture of each frame there")
         super().__init__(len(self.paths), lambda t: _read_picture(self.paths[t]))
 
 

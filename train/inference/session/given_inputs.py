@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ....datagen.corpus.records import IGNORE_ID
-from ....datagen.imaging.images import decode_mask_picture
 from ....datagen.simulation.robot.scribble_file import Scribbles as ScribbleFile
+from ...evaluation.layouts.files import read_ids
+from ..propagation import ids_of
 from .protocol import Clicks, Input, Scribbles
 
 FrameInputs = tuple[int, dict[int, Input]]
@@ -15,14 +15,18 @@ FrameInputs = tuple[int, dict[int, Input]]
 
 
 def collect_inputs(
-    masks: Sequence[str], scribbles: Sequence[ScribbleFile], clicks: Sequence[str], num_frames: int
+    masks: Sequence[str],
+    scribbles: Sequence[ScribbleFile],
+    clicks: Sequence[str],
+    num_frames: int,
+    size: tuple[int, int],
 ) -> list[FrameInputs]:
     """Return the inputs in the order masks, scribbles, clicks; all clicks of a frame are one input.
 
-    masks: FRAME=PNG. clicks: FRAME:OBJECT:+X,Y or FRAME:OBJECT:-X,Y, pixels. ValueError names what cannot be read or
-    lies outside the video.
+    masks: FRAME=PNG, the masks of all objects of a frame. clicks: FRAME:OBJECT:+X,Y or FRAME:OBJECT:-X,Y, pixels.
+    num_frames, size (H, W): of the video. ValueError names what cannot be read or does not fit the video.
     """
-    found = [_read_mask(text) for text in masks]
+    found = [_read_mask(text, size) for text in masks]
     for given in scribbles:
         if len(given.frames) != num_frames:
             raise ValueError(
@@ -44,25 +48,17 @@ def ids_in(inputs: Sequence[FrameInputs]) -> tuple[int, ...]:
     return tuple(sorted({object_id for _, given in inputs for object_id in given} - {0}))
 
 
-def _read_mask(text: str) -> FrameInputs:
+def _read_mask(text: str, size: tuple[int, int]) -> FrameInputs:
     number, separator, name = text.partition("=")
-    if not separator or not number.isdigit():
+    if not separator or not number.isdecimal():
         raise ValueError(f"{text!r} is no mask of a frame; write FRAME=PNG, such as 12=masks/00012.png")
-    path = Path(name)
-    try:
-        mode, ids, _ = decode_mask_picture(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if mode == "L" and set(np.unique(ids).tolist()) <= {0, IGNORE_ID}:
-        ids = (ids > 0).astype(np.uint8)  # one object, as in DAVIS 2016
-    elif mode != "P":
-        raise ValueError(
-            f"{path} is a picture of mode {mode}; give a palette picture of ids, or a grey one of 0 and 255"
-        )
-    shown = [int(value) for value in np.unique(ids) if value not in (0, IGNORE_ID)]
-    if not shown:
-        raise ValueError(f"{path} shows no object; give the masks of a frame that shows one")
-    return int(number), {object_id: ids == object_id for object_id in shown}
+    ids = read_ids(Path(name))
+    if ids.shape != tuple(size):
+        (height, width), (own_height, own_width) = size, ids.shape
+        raise ValueError(f"the mask {name} is {own_width}x{own_height}, the frames are {width}x{height}")
+    shown = ids_of(ids)
+    # With the background, so that an object that the picture does not show is not in the frame.
+    return int(number), {0: ~np.isin(ids, shown), **{object_id: ids == object_id for object_id in shown}}
 
 
 def _clicks_by_frame(clicks: Sequence[str]) -> list[FrameInputs]:

@@ -1,42 +1,26 @@
 """Modular interactive video object segmentation (Cheng, Tai, Tang: MiVOS, CVPR 2021) as a session.
 
 Scribble-to-Mask answers on the frame until its masks are committed; the propagation network carries them both ways; and
-between two interactions the fusion network decides. T frames, N objects, H W pixels.
+between two interactions the fusion network decides.
 """
 
-import contextlib
-import itertools
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from ....datagen.corpus.records import IGNORE_ID
 from ....models.fusion import FusionNetwork
 from ....models.propagation import PropagationNetwork
 from ....models.s2m import S2MNetwork
-from ..geometry import Region
-from . import session_file
-from .draft import Draft, check_inputs
 from .engine import MiVOSEngine
 from .frames import FrameSource
-from .module_times import ModuleTime
-from .passes import passes_from
-from .protocol import Input
 from .settings import MiVOSSettings
-from .state import SessionState
 from .store import ResultStore
+from .video_session import VideoSession
 
 
-class MiVOSSession:
-    """A user's work on one video; see `protocol.Session`.
+class MiVOSSession(VideoSession):
+    """A user's work on one video; see `VideoSession`. Modules of its times: "s2m", "propagation" and "fusion".
 
-    s2m may be None where all inputs are free-hand masks, fusion where the settings need none. folder: where the masks
-    are kept, see `ResultStore`, from which `resume` goes on; without one, a temporary folder that goes with the session
-    (`close`, or `with`). Deterministic on one device. Memory is bounded whatever the length of the video, see
-    `max_memory_frames`.
+    s2m may be None where all inputs are free-hand masks, fusion where the settings need none. Deterministic on one
+    device. Memory is bounded whatever the length of the video, see `max_memory_frames`.
     """
 
     def __init__(
@@ -49,214 +33,9 @@ class MiVOSSession:
     ) -> None:
         if fusion is None and settings.fusion in ("difference", "learned"):
             raise ValueError(f"fusion is {settings.fusion!r}, which needs a fusion network; choose 'linear' or 'none'")
+        super().__init__(settings, folder)
         networks = (s2m, propagation, fusion)
         self._networks = tuple(None if one is None else one.to(settings.device).eval() for one in networks)
-        self.settings = settings
-        self._folder = folder
-        self._temporary: tempfile.TemporaryDirectory | None = None
-        self._engine: MiVOSEngine | None = None
-        self._running: Iterator[tuple[int, np.ndarray]] | None = None
 
-    def __enter__(self) -> "MiVOSSession":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the session; masks in a temporary folder are gone."""
-        self._interrupt()
-        self._engine = None
-        if self._temporary is not None:
-            self._temporary.cleanup()
-            self._temporary = None
-
-    def start(self, frames: FrameSource, object_ids: Sequence[int]) -> None:
-        """Begin with a video, see `protocol.Session`.
-
-        ValueError for ids that no palette picture holds, and for a folder that holds a session already.
-        """
-        ids = tuple(int(value) for value in object_ids)
-        if not ids or len(set(ids)) < len(ids) or not all(0 < value < IGNORE_ID for value in ids):
-            raise ValueError(f"object_ids are {list(object_ids)}; give different ids from 1 to {IGNORE_ID - 1}")
-        self.close()
-        folder = self._folder
-        if folder is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="vosforge-session-")
-            folder = Path(self._temporary.name)
-        elif (folder / session_file.NAME).exists():
-            raise ValueError(f"{folder} holds a session already; call resume to go on with it, or give another folder")
-        self._begin(folder, frames, ids, SessionState())
-
-    def resume(self, frames: FrameSource) -> None:
-        """Go on with the session in the folder, on the same video, from its last committed or propagated masks.
-
-        A propagation that was killed is as one closed half-way. What was drawn and not committed is gone, and steps
-        before cannot be undone. ValueError where there is no session, or one on another video.
-        """
-        if self._folder is None:
-            raise ValueError("this session has no folder to resume from; open it with one")
-        self.close()
-        state, ids = session_file.load_state(self._folder, session_file.video_facts(frames))
-        self._begin(self._folder, frames, ids, state)
-
-    def _begin(self, folder: Path, frames: FrameSource, ids: tuple[int, ...], state: SessionState) -> None:
-        self.num_frames, self.object_ids, self._size = frames.num_frames, ids, frames.size
-        self._video = session_file.video_facts(frames)
-        self._store = ResultStore(folder, frames.size, len(ids))
-        self._store.find(newest=state.view.revision)
-        self._store.forget_before(state.oldest_revision, state.view.hidden)
-        self._engine = MiVOSEngine(*self._networks, self.settings, frames=frames, object_ids=ids, store=self._store)
-        self._state = state
-        self._steps: list[SessionState] = []
-        self._saved: SessionState | None = None
-        self._save()
-
-    @property
-    def module_times(self) -> Mapping[str, ModuleTime]:
-        """Time since the start in "s2m", "propagation" (with memorising) and "fusion"."""
-        return dict(self._engine.clock.times)
-
-    @property
-    def given_frames(self) -> tuple[int, ...]:
-        """The frames whose masks were committed, ascending."""
-        return self._state.given
-
-    @property
-    def num_waiting_frames(self) -> int:
-        """How many frames a propagation of what is committed gives out."""
-        state = self._state
-        passes = (passes_from(item.frame, state.given, (), self.num_frames) for item in state.waiting)
-        return sum(1 + sum(len(one.frames) for one in both) for both in passes)
-
-    def masks(self, t: int) -> np.ndarray:
-        """The ids of frame t as they stand, uint8 (H, W), 0 for background."""
-        self._check_frame(t)
-        draft = self._state.draft
-        return draft.ids.copy() if draft is not None and draft.frame == t else self._store.ids(t, self._state.view)
-
-    def soft_masks(self, t: int) -> np.ndarray:
-        """The probabilities of the objects in frame t as they stand, uint8 (N, H, W), 255 for 1."""
-        self._check_frame(t)
-        draft = self._state.draft
-        if draft is not None and draft.frame == t:
-            return self._certain(draft.ids)
-        return self._store.soft(t, self._state.view)
-
-    def interact(self, frame: int, inputs: Mapping[int, Input], region: Region | None = None) -> np.ndarray:
-        """Take inputs on a frame, see `protocol.Session`; ValueError for inputs that do not fit."""
-        self._check_frame(frame)
-        check_inputs(inputs, self.object_ids, self._size)
-        if region is not None:
-            region.check_within(*self._size)
-        with self._step():
-            draft = self._state.draft
-            if draft is None or draft.frame != frame:
-                self._commit_draft()
-                ids = self.masks(frame)
-                draft = Draft(frame=frame, base=ids, ids=ids)
-            draft = draft.with_inputs(inputs, region, self._engine.correct, self.settings.region_margin)
-            self._state = replace(self._state, draft=draft)
-        return draft.ids.copy()
-
-    def commit(self) -> None:
-        """Let the masks of the frame stand, see `protocol.Session`; nothing where no frame is worked on."""
-        self._check_started()
-        if self._state.draft is not None:
-            with self._step():
-                self._commit_draft()
-
-    def propagate(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Commit and propagate, see `protocol.Session`; ValueError before the first input.
-
-        Each frame that waits is propagated by itself, in the order of commits: first it is yielded, then what lies
-        ahead of it, then what lies behind. Any call that changes the session closes the iterator.
-        """
-        self._check_started()
-        if self._state.draft is None and not self._state.given:
-            raise ValueError("there is nothing to propagate; interact with a frame first")
-        self._interrupt()
-        if self._state.draft is None and not self._state.waiting:
-            return iter(())
-        with self._step():
-            self._commit_draft()
-        self._running = self._propagated()
-        return self._running
-
-    def undo(self) -> None:
-        """Take the last call back that changed something; ValueError when there is none (see `undo_depth`)."""
-        self._check_started()
-        if not self._steps:
-            raise ValueError("there is nothing to undo")
-        self._interrupt()
-        self._go_back(self._steps.pop())
-
-    def _propagated(self) -> Iterator[tuple[int, np.ndarray]]:
-        while self._state.waiting:
-            item, given, propagated = self._state.waiting[0], self._state.given, self._state.propagated
-            passes = passes_from(item.frame, given, propagated, self.num_frames)
-            self._state, base = self._state.propagating()
-            self._save()
-            remaining = 1 + sum(len(one.frames) for one in passes)
-            first = [(item.frame, self._store.ids(item.frame, base))]
-            rest = (self._engine.carry(one, item, given, base, self._state.view.revision) for one in passes)
-            for t, ids in itertools.chain(first, *rest):
-                remaining -= 1
-                if remaining == 0:
-                    # Before the last frame is given out: who takes just all frames has had the whole propagation.
-                    self._state = self._state.propagated_first()
-                    self._save()
-                yield t, ids
-
-    def _commit_draft(self) -> None:
-        draft, revision = self._state.draft, self._state.view.revision + 1
-        if draft is not None:
-            self._store.write(draft.frame, revision, draft.ids, self._certain(draft.ids))
-            self._state = self._state.committed(draft.frame)
-
-    def _certain(self, ids: np.ndarray) -> np.ndarray:
-        return np.stack([ids == value for value in self.object_ids]).astype(np.uint8) * 255
-
-    @contextlib.contextmanager
-    def _step(self) -> Iterator[None]:
-        """One step that can be undone; when it fails, all is as before."""
-        self._interrupt()
-        before = self._state
-        try:
-            yield
-            self._save()
-        except BaseException:
-            self._go_back(before)
-            raise
-        self._steps.append(before)
-        del self._steps[: max(0, len(self._steps) - self.settings.undo_depth)]
-        oldest = self._steps[0] if self._steps else self._state
-        self._store.forget_before(oldest.oldest_revision, self._state.view.hidden)
-
-    def _go_back(self, state: SessionState) -> None:
-        self._state = state
-        self._save()
-        self._store.forget_after(state.view.revision)
-        self._engine.forget_after(state.view.revision)
-
-    def _save(self) -> None:
-        """Write where the session stands, but for the draft, if that changed."""
-        state = replace(self._state, draft=None)
-        if state != self._saved:
-            session_file.save_state(self._store.folder, state, self._video, self.object_ids)
-            self._saved = state
-
-    def _interrupt(self) -> None:
-        """Close a propagation that is under way, at the frame where it is."""
-        if self._running is not None:
-            self._running.close()
-            self._running = None
-
-    def _check_started(self) -> None:
-        if self._engine is None:
-            raise ValueError("the session has no video; call start first")
-
-    def _check_frame(self, t: int) -> None:
-        self._check_started()
-        if not 0 <= t < self.num_frames:
-            raise ValueError(f"frame {t} is asked for; the video has frames 0 to {self.num_frames - 1}")
+    def _make_engine(self, frames: FrameSource, object_ids: tuple[int, ...], store: ResultStore) -> MiVOSEngine:
+        return MiVOSEngine(*self._networks, self.settings, frames=frames, object_ids=object_ids, store=store)

@@ -41,6 +41,13 @@ class ModuleClock:
             frame_objects=before.frame_objects + num_objects,
         )
 
+    @contextlib.contextmanager
+    def inference(self, module: str, num_objects: int) -> Iterator[None]:
+        """The same for a network that is asked, on CUDA with algorithms that give the same result each time."""
+        flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+        with flags, torch.inference_mode(), self.measure(module, num_objects):
+            yield
+
     def _wait(self) -> None:
         if self._wait_for is not None:
             torch.cuda.synchronize(self._wait_for)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from ...checkpoint import load_network
 from ...device import choose_device
-from ...networks import FUSION, PROPAGATION, S2M
+from ...networks import ATNET, FUSION, PROPAGATION, S2M
+from ...stages.atnet import ATNET_A, ATNET_T
+from .atnet import ATNetSession
+from .atnet_settings import ATNetSettings
 from .mivos import MiVOSSession
 from .settings import MiVOSSettings
 
@@ -29,3 +32,18 @@ def open_mivos_session(
     networks = {name: load_network(path, device, kind=KINDS[name])[0] for name, path in checkpoints.items()}
     settings = replace(settings, device=device.type)
     return MiVOSSession(networks.get("s2m"), networks["propagation"], networks.get("fusion"), settings, folder)
+
+
+def open_atnet_session(checkpoint: Path, settings: ATNetSettings, folder: Path | None = None) -> ATNetSession:
+    """Open a session of ATNet with a checkpoint of its second stage, which holds A-Net and T-Net.
+
+    See `ATNetSession`; the device "auto" is CUDA where there is one. ValueError for a checkpoint of another kind, and
+    for one of the first stage.
+    """
+    device = choose_device(settings.device)
+    network, info = load_network(checkpoint, device, kind=ATNET)
+    if info["stage"].startswith(ATNET_A.name):
+        raise ValueError(
+            f"{checkpoint} is of stage {info['stage']}: its T-Net is untrained; give one of {ATNET_T.name}"
+        )
+    return ATNetSession(network, replace(settings, device=device.type), folder)

@@ -107,7 +107,10 @@ class ResultStore:
         try:
             return decode_soft_mask(path.read_bytes()).reshape(shape)
         except ValueError as error:
-            raise ValueError(f"{path} is damaged ({error}); the masks of frame {t} are lost, undo the step") from error
+            raise ValueError(
+                f"{path} is damaged ({error}); the masks of frame {t} are lost: undo the step, or remove the file and "
+                "resume, then what stood before counts"
+            ) from error
 
     def _remove(self, entries: Iterable[tuple[int, int]]) -> None:
         for t, revision in list(entries):

@@ -1,0 +1,96 @@
+"""The interactive benchmark played by the systems beside MiVOS, each from checkpoints of tiny networks."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from toy_networks import BlockWorld
+from vosforge.train.evaluation.errors import EvaluationError
+from vosforge.train.evaluation.interactive.job import Plan
+from vosforge.train.evaluation.interactive.other_systems import OTHERS
+from vosforge.train.evaluation.interactive.play import play_sample
+from vosforge.train.evaluation.interactive.protocol import ProtocolSettings
+from vosforge.train.evaluation.interactive.samples import samples_of
+from vosforge.train.evaluation.interactive.systems import check_systems, open_system, parse_systems
+from vosforge.train.evaluation.methods import InferenceSettings
+from vosforge.train.evaluation.sequences import AnnotatedSequence
+from vosforge.train.networks import KINDS
+
+NUM_FRAMES, IDS = 4, (2, 5)
+INFERENCE = InferenceSettings(device="cpu")
+PROTOCOL = ProtocolSettings(num_interactions=2, num_scribble_sets=1)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors on several threads wait for one another, above all beside other work on the machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def blocks():
+    world = BlockWorld(NUM_FRAMES, IDS)
+    return AnnotatedSequence(
+        name="blocks",
+        frame_names=tuple(f"{t:05d}" for t in range(NUM_FRAMES)),
+        read_frame=world.read,
+        read_luma=lambda t: world.read(t)[..., 0],
+        read_labels=world.truth,
+    )
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    folder, found = tmp_path_factory.mktemp("checkpoints"), {}
+    for kind in sorted({kind for other in OTHERS.values() for kind in other.needs}):
+        torch.manual_seed(0)
+        network = KINDS[kind].named("tiny")
+        found[kind] = folder / f"{kind}.pt"
+        content = {"schema": 1, "stage": kind, "kind": kind, "size": asdict(network.size), "step": 0}
+        torch.save(content | {"network": network.state_dict()}, found[kind])
+    return found
+
+
+@pytest.mark.parametrize("name", [*OTHERS, *(f"{name}-oracle" for name in OTHERS)])
+def test_every_system_plays_a_session(name, blocks, checkpoints):
+    (system,) = parse_systems(name, list(checkpoints), None)
+    check_systems([system], checkpoints, INFERENCE)
+    (sample,) = samples_of(blocks, PROTOCOL)
+    with open_system(system, checkpoints, INFERENCE, tuning_iterations=1) as session:
+        record, masks = play_sample(session, blocks, sample, PROTOCOL, true_masks=system.true_masks)
+    assert masks.shape[0] == NUM_FRAMES and set(np.unique(masks)) <= {0, *IDS}
+    assert len(record.interactions) == 2 and record.module_seconds
+    if system.true_masks:
+        first = record.interactions[0].frame
+        assert np.array_equal(masks[first], blocks.read_labels(first))
+
+
+def test_auto_takes_what_the_checkpoints_allow(checkpoints):
+    assert [one.label for one in parse_systems("auto", ["clicknet", "osvos", "ipn"], None)] == ["ipn", "wild", "copy"]
+    with pytest.raises(EvaluationError, match="system wild needs a checkpoint: give --osvos"):
+        parse_systems("wild", ["clicknet"], None)
+    assert parse_systems("wild-oracle", ["osvos"], None)[0].needs == ("osvos",)
+    with pytest.raises(EvaluationError, match="no system 'atnet-k20'"):
+        parse_systems("atnet-k20", ["atnet"], None)
+
+
+def test_iterations_of_tuning_tell_sessions_of_osvos_apart(blocks, checkpoints, tmp_path):
+    (sample,) = samples_of(blocks, PROTOCOL)
+
+    def identity(name, iterations):
+        plan = Plan(
+            protocol=PROTOCOL,
+            clock=None,
+            inference=INFERENCE,
+            checkpoints=checkpoints,
+            checkpoint_hashes=dict.fromkeys(checkpoints, "0"),
+            out=tmp_path,
+            tuning_iterations=iterations,
+        )
+        return plan.identity(parse_systems(name, list(checkpoints), None)[0], blocks, sample)
+
+    assert identity("wild", 5) != identity("wild", 6) and identity("ipn", 5) == identity("ipn", 6)

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import torch
+from vosforge.models.osvos import SIZES, OSVOSNetwork
+from vosforge.train.inference.osvos_tuning import Example, TuningSettings, probability_of_frame, tuned
+
+QUICK = TuningSettings(
+    iterations=60, batch_size=2, optimiser="adam", learning_rate=1e-2, reduction="mean", scale=(1, 1), weight_decay=0
+)
+
+
+@pytest.fixture
+def parent():
+    torch.manual_seed(0)
+    return OSVOSNetwork(SIZES["tiny"]).eval()
+
+
+def frame(left, side=48, width=64):
+    """A red square on green; its mask."""
+    mask = np.zeros((side, width), bool)
+    mask[12:36, left : left + 20] = True
+    rgb = np.where(mask[..., None], np.array([200, 40, 40], np.uint8), np.array([40, 160, 60], np.uint8))
+    return Example(rgb=rgb, mask=mask)
+
+
+def iou(one, other):
+    return (one & other).sum() / max(1, (one | other).sum())
+
+
+def test_a_tuned_network_finds_the_object_in_another_frame(parent):
+    network = tuned(parent, [frame(8)], QUICK)
+    other = frame(36)
+    assert iou(probability_of_frame(network, other.rgb, QUICK) > 0.5, other.mask) > 0.8
+    assert iou(probability_of_frame(parent, other.rgb, QUICK) > 0.5, other.mask) < 0.5
+
+
+def test_tuning_leaves_the_parent_and_repeats_itself(parent):
+    before = {name: value.clone() for name, value in parent.state_dict().items()}
+    settings = TuningSettings(iterations=3, batch_size=2, optimiser="adam", learning_rate=1e-3, reduction="mean")
+    one, two = (tuned(parent, [frame(8), frame(30)], settings).state_dict() for _ in range(2))
+    assert all(torch.equal(value, parent.state_dict()[name]) for name, value in before.items())
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert any(not torch.equal(one[name], before[name]) for name in one)
+
+
+def test_without_iterations_the_parent_answers(parent):
+    rgb = frame(8).rgb
+    network = tuned(parent, [frame(8)], TuningSettings(iterations=0))
+    answers = [probability_of_frame(one, rgb, TuningSettings(short_side=32)) for one in (parent, network)]
+    assert np.array_equal(*answers) and answers[0].shape == rgb.shape[:2]
+
+
+def test_published_tuning_is_sgd_of_the_sum():
+    settings = TuningSettings()
+    assert (settings.iterations, settings.optimiser, settings.learning_rate, settings.reduction) == (
+        500,
+        "sgd",
+        1e-8,
+        "sum",
+    )
+
+
+def test_tuning_without_a_mask_or_with_wrong_numbers_is_refused(parent):
+    with pytest.raises(ValueError, match="no frame to tune"):
+        tuned(parent, [], QUICK)
+    with pytest.raises(ValueError, match="iterations are -1"):
+        TuningSettings(iterations=-1)

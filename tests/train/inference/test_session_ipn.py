@@ -1,0 +1,245 @@
+"""A session of IPN: what its networks are given, rounds, distance weights, merging, undoing and resuming."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from session_world import line_on
+from torch import nn
+from torch.nn import functional as F
+from toy_networks import NUM_CORNERS, SURE, BlockWorld, ToyS2M, corner_of
+from vosforge.models.ipn import SIZES, IPNNetwork, IPNPrediction
+from vosforge.models.normalisation import NormaliseColours
+from vosforge.train.inference.session.ipn import IPNSession
+from vosforge.train.inference.session.ipn_settings import IPNSettings
+
+
+class ToyInteraction(nn.Module):
+    """As `ToyS2M`; the features are the share of each colour that lies in the mask."""
+
+    def __init__(self):
+        super().__init__()
+        self.normalise = NormaliseColours()
+        self.segment = ToyS2M()
+
+    def forward(self, rgb, mask, positive, negative):
+        logits = self.segment(rgb, mask, (positive > 0.5).float(), (negative > 0.5).float())
+        corners = F.one_hot(corner_of(rgb), NUM_CORNERS).float()
+        inside = (corners * logits.sigmoid()[:, 0, :, :, None]).sum(dim=(1, 2)) / corners.sum(dim=(1, 2)).clamp(min=1)
+        features = (inside > 0.5).float()[:, :, None, None]
+        return IPNPrediction(logits=torch.cat([-logits / 2, logits / 2], dim=1), coarse=(), features=features)
+
+
+class ToyPropagationNet(nn.Module):
+    """A pixel is the object's where the reference has its colour; `certain` answers instead where it is not None.
+
+    given: masks and neighbours' masks of every call. rounds: how many references were aggregated.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.certain, self.given, self.rounds = None, [], 0
+
+    def reference(self, current, previous):
+        self.rounds = 1 if previous is None else self.rounds + 1
+        return current if previous is None else torch.maximum(current, previous)
+
+    def forward(self, rgb, mask, neighbour, reference):
+        self.given.append((mask, neighbour))
+        rows = torch.arange(len(rgb)).view(-1, 1, 1)
+        probability = reference[rows, corner_of(rgb), 0, 0][:, None]
+        if self.certain is not None:
+            probability = torch.full_like(probability, self.certain)
+        logits = torch.logit(probability, eps=1e-9).clamp(-SURE, SURE)
+        return IPNPrediction(logits=torch.cat([-logits / 2, logits / 2], dim=1), coarse=(), features=rgb)
+
+
+class ToyIPN(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.size = SimpleNamespace(roi_side=192)
+        self.interaction, self.propagation = ToyInteraction(), ToyPropagationNet()
+
+
+@pytest.fixture
+def world():
+    return BlockWorld(8, (4, 9))
+
+
+def session_on(world, network=None, folder=None, **settings):
+    session = IPNSession(network or ToyIPN(), IPNSettings(**settings), folder)
+    session.start(world, world.object_ids)
+    return session
+
+
+def lines(world, t):
+    return {object_id: line_on(world, t, object_id) for object_id in world.object_ids}
+
+
+def all_masks(session):
+    return np.stack([session.masks(t) for t in range(session.num_frames)])
+
+
+def alike(found, truth):
+    """Equal but for the edges, which the warps to the regions and back may move by a pixel."""
+    return (found == truth).mean() > 0.97 and all(
+        ((found == value) & (truth == value)).sum() > 0.8 * ((found == value) | (truth == value)).sum()
+        for value in np.unique(truth)
+    )
+
+
+def test_strokes_on_one_frame_give_the_masks_of_all(world):
+    network = ToyIPN()
+    session = session_on(world, network)
+    assert alike(session.interact(3, lines(world, 3)), world.truth(3))
+    _, mask, positive, negative = network.interaction.segment.calls[0]
+    assert torch.allclose(mask, torch.tensor(0.5)), "no round was before: the mask is neutral"
+    assert positive.flatten(1).any(dim=1).all() and negative.flatten(1).any(dim=1).all()
+    assert sorted(dict(session.propagate())) == list(range(8))
+    for t in range(8):
+        assert alike(session.masks(t), world.truth(t)), t
+    assert set(session.module_times) == {"i-net", "p-net"}
+
+
+def test_masks_of_the_round_before_are_neutral_first_and_then_what_stands(world):
+    network = ToyIPN()
+    session = session_on(world, network)
+    session.interact(1, lines(world, 1))
+    list(session.propagate())
+    assert all(torch.allclose(mask, torch.tensor(0.5)) for mask, _ in network.propagation.given)
+    network.propagation.given.clear()
+    session.interact(6, lines(world, 6))
+    list(session.propagate())
+    assert network.propagation.given
+    assert all((mask > 0.9).any() and (mask < 0.1).any() for mask, _ in network.propagation.given)
+
+
+def test_propagation_stops_before_the_frames_of_earlier_rounds_and_aggregates_their_features(world):
+    network = ToyIPN()
+    session = session_on(world, network)
+    for count, t, expected in ((1, 1, list(range(8))), (2, 6, [2, 3, 4, 5, 6, 7]), (3, 4, [2, 3, 4, 5])):
+        session.interact(t, lines(world, t))
+        assert sorted(dict(session.propagate())) == expected
+        assert network.propagation.rounds == count
+    forgetful = session_on(world, network, max_rounds=1)
+    for t in (1, 6):
+        forgetful.interact(t, lines(world, t))
+        list(forgetful.propagate())
+    assert network.propagation.rounds == 1
+
+
+def test_new_masks_weigh_less_towards_the_frame_of_the_round_before(world):
+    network = ToyIPN()
+    session = session_on(world, network)
+    network.propagation.certain = 0.2
+    session.interact(1, {4: line_on(world, 1, 4)})
+    list(session.propagate())
+    before = session.soft_masks(3)[0] / 255
+    assert 0 < before.mean() < 0.3
+    network.propagation.certain = 1 - 1e-7
+    session.interact(6, {4: line_on(world, 6, 4)})
+    list(session.propagate())
+    for t in (2, 3, 4, 5):
+        weight = (t - 1) / (6 - 1)
+        seen = session.soft_masks(t)[0] / 255
+        # Where the region of interest reaches; outside it the new mask is empty.
+        assert np.isclose(seen.max(), weight + (1 - weight) * before.max(), atol=0.02), t
+    assert (session.soft_masks(7)[0] > 250).any(), "beyond the new frame nothing older lies on that side"
+
+
+def test_objects_share_the_pixels_out(world):
+    network = ToyIPN()
+    session = session_on(world, network)
+    session.interact(3, lines(world, 3))
+    network.propagation.certain = 0.9
+    list(session.propagate())
+    soft = session.soft_masks(5).astype(float) / 255
+    assert soft.sum(axis=0).max() <= 1.01
+    both = (soft > 0.1).all(axis=0)
+    assert both.any() and np.allclose(soft[:, both], 0.5, atol=0.06), "two objects as sure share evenly"
+
+
+def test_an_object_of_which_nothing_is_said_is_not_in_the_frame(world):
+    session = session_on(world)
+    ids = session.interact(2, {4: line_on(world, 2, 4)})
+    assert alike(ids, np.where(world.truth(2) == 4, 4, 0))
+    list(session.propagate())
+    assert set(np.unique(all_masks(session))) == {0, 4}
+
+
+def test_a_negative_stroke_takes_an_object_back_and_leaves_the_other(world):
+    session = session_on(world)
+    session.interact(2, lines(world, 2))
+    list(session.propagate())
+    session.interact(5, {0: line_on(world, 5, 9)})
+    assert not (session.masks(5) == 9).any()
+    assert alike(session.masks(5), np.where(world.truth(5) == 4, 4, 0))
+
+
+def test_free_hand_masks_stand_and_are_carried(world):
+    session = session_on(world)
+    session.interact(2, {object_id: world.truth(2) == object_id for object_id in world.object_ids})
+    list(session.propagate())
+    assert np.array_equal(session.masks(2), world.truth(2))
+    assert alike(session.masks(5), world.truth(5))
+
+
+def tiny():
+    torch.manual_seed(0)
+    return IPNNetwork(SIZES["tiny"])
+
+
+def test_objects_run_in_groups_and_frames_scaled_by_the_trained_classes(world):
+    found = []
+    for objects_per_pass in (1, 8):
+        session = session_on(world, tiny(), objects_per_pass=objects_per_pass, short_side=32)
+        session.interact(3, lines(world, 3))
+        assert sorted(dict(session.propagate())) == list(range(8))
+        found.append(np.stack([session.soft_masks(t) for t in range(8)]).astype(int))
+    assert np.abs(found[0] - found[1]).max() <= 1
+
+
+def test_undo_takes_masks_and_features_back(world):
+    network = ToyIPN()
+    session = session_on(world, network)
+    session.interact(2, lines(world, 2))
+    list(session.propagate())
+    before = all_masks(session)
+    session.interact(6, {0: line_on(world, 6, 9)})
+    list(session.propagate())
+    assert not np.array_equal(all_masks(session), before)
+    for _ in range(2):
+        session.undo()
+    assert np.array_equal(all_masks(session), before)
+    session.interact(5, lines(world, 5))
+    list(session.propagate())
+    assert network.propagation.rounds == 2
+
+
+def test_a_resumed_session_goes_on_as_if_it_had_not_ended(world, tmp_path):
+    network = tiny()
+
+    def begun(folder):
+        session = session_on(world, network, folder=folder)
+        session.interact(2, lines(world, 2))
+        list(session.propagate())
+        session.interact(6, lines(world, 6))
+        session.commit()
+        return session
+
+    whole = begun(tmp_path / "whole")
+    begun(tmp_path / "ended").close()
+    resumed = IPNSession(network, IPNSettings(), tmp_path / "ended")
+    resumed.resume(world)
+    for session in (whole, resumed):
+        list(session.propagate())
+    assert any(whole.soft_masks(t).any() for t in range(8))
+    for t in range(8):
+        assert np.array_equal(whole.soft_masks(t), resumed.soft_masks(t))
+
+
+@pytest.mark.parametrize("wrong", [{"roi_scale": 0.5}, {"max_rounds": 0}, {"undo_depth": -1}, {"stroke_width": 4}])
+def test_settings_name_what_is_wrong(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        IPNSettings(**wrong)

@@ -1,0 +1,45 @@
+"""Finished results in files: taken over where they are of the same data and settings, refused where of others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ...datagen.storage.files import read_json
+from .errors import EvaluationError
+
+Record = TypeVar("Record")
+
+
+def finished_record(path: Path, identity: Mapping[str, Any], read: Callable[[dict[str, Any]], Record]) -> Record | None:
+    """What `read` makes of the content of a JSON file whose "settings" are `identity`, a plain JSON object.
+
+    None where there is no file, and where it is damaged, so that `read` fails: then it is as good as not there.
+    Raises EvaluationError, naming the differences, when its settings are others.
+    """
+    try:
+        content = read_json(path)
+        there, record = dict(content["settings"]), read(content)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    changed = [key for key in sorted(there.keys() | identity.keys()) if there.get(key) != identity.get(key)]
+    if changed:
+        differences = ", ".join(f"{key} was {there.get(key)!r}, is {identity.get(key)!r}" for key in changed)
+        raise EvaluationError(
+            f"{path} holds results of other settings or data ({differences}); "
+            "give another --out, or --overwrite to replace them"
+        )
+    return record
+
+
+def arrays_sha256(arrays: Iterable[tuple[Any, np.ndarray]]) -> str:
+    """SHA-256 of named arrays: of names, shapes, types and values."""
+    digest = hashlib.sha256()
+    for name, array in arrays:
+        digest.update(f"{name} {array.shape} {array.dtype} ".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()

@@ -1,0 +1,29 @@
+"""ATNet (Heo, Koh, Kim: Interactive VOS using global and local transfer modules, ECCV 2020) as a session.
+
+A-Net answers on the frame until its masks are committed; T-Net carries them both ways, from all annotated frames and
+from neighbour to neighbour; between two annotated frames the probabilities of old and new are superposed.
+"""
+
+from pathlib import Path
+
+from ....models.atnet import ATNetwork
+from .atnet_engine import ATNetEngine
+from .atnet_settings import ATNetSettings
+from .frames import FrameSource
+from .store import ResultStore
+from .video_session import VideoSession
+
+
+class ATNetSession(VideoSession):
+    """A user's work on one video; see `VideoSession`. Modules of its times: "a-net" and "t-net".
+
+    network: A-Net and T-Net, both trained. Deterministic on one device. Memory is bounded whatever the length of the
+    video, see `max_annotated_frames`.
+    """
+
+    def __init__(self, network: ATNetwork, settings: ATNetSettings, folder: Path | None = None) -> None:
+        super().__init__(settings, folder)
+        self._network = network.to(settings.device).eval()
+
+    def _make_engine(self, frames: FrameSource, object_ids: tuple[int, ...], store: ResultStore) -> ATNetEngine:
+        return ATNetEngine(self._network, self.settings, frames=frames, object_ids=object_ids, store=store)

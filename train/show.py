@@ -24,7 +24,7 @@ def stage_table(stage: Stage, size: str | None = None) -> Table:
         value = getattr(stage, field.name)
         if field.name in ("name", "summary", "size", "start_from", "network", "step", "sources"):
             continue
-        source = stage.sources.get("learning_rate" if field.name == "optimiser" else field.name, "")
+        source = stage.sources.get(field.name, "")
         if field.name != "sample_settings":
             table.add_row(field.name, _readable(value), source)
             continue

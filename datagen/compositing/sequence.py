@@ -33,7 +33,7 @@ class StillSequence:
     object_ids: the ids in `ids` of labels 1 and 2.
     ids uint8 (T, S, S): every object, the still's own from 1 on, then the pasted ones; 255 is to be ignored. names:
     id -> name of its still. plan: what was drawn.
-    matches: int64 (T, T, C), see `match_cells`; C is 0 where the settings ask for none.
+    matches: int64 (T, T, C), see `match_cells`; None where the settings ask for none.
     """
 
     BATCHED: ClassVar[tuple[str, ...]] = ("rgb", "labels", "selector", "key", "frames", "matches")
@@ -47,7 +47,7 @@ class StillSequence:
     ids: np.ndarray
     names: dict[int, str]
     plan: SequencePlan
-    matches: np.ndarray
+    matches: np.ndarray | None
 
     def track(self, points: np.ndarray, object_id: int) -> tuple[np.ndarray, np.ndarray]:
         """Return where points of an object lie in each frame, float64 (T, P, 2), and whether it is seen there.
@@ -118,8 +118,7 @@ def render_sequence(
     labels = ids.copy() if chosen == (1,) and len(plan.label_order) == 1 else _relabel(ids, chosen)
     names = dict.fromkeys(plan.still.object_ids, still.name)
     names |= {layer.object_ids[0]: other.name for layer, other in zip(plan.pasted, pasted, strict=True)}
-    num_frames, cell = settings.num_frames, settings.match_cell
-    matches = match_cells(plan, ids, cell, still.ids.shape) if cell else np.empty((num_frames, num_frames, 0), np.int64)
+    cell = settings.match_cell
     return StillSequence(
         rgb=rgb,
         labels=labels,
@@ -130,7 +129,7 @@ def render_sequence(
         ids=ids,
         names=names,
         plan=plan,
-        matches=matches,
+        matches=match_cells(plan, ids, cell, still.ids.shape) if cell else None,
     )
 
 

@@ -157,12 +157,13 @@ def data_loader(dataset: Dataset, sampler: Sampler, num_workers: int, items_ahea
 
 
 def collate(samples: Sequence[Any]) -> dict[str, Any]:
-    """Return the fields that the samples name in `BATCHED`, each as one tensor or list.
+    """Return the fields that the samples name in `BATCHED`, each as one tensor or list; not those that one of them lacks.
 
     Arrays are stacked; then rgb*: uint8 (..., H, W, 3) becomes float32 (B, ..., 3, H, W) in [0, 1]; labels*: int64;
     other uint8: float32 in [0, 1]; bool: float32. Tuples of int become int64 (B, n); text stays a list.
     """
-    return {name: _stacked(name, [getattr(sample, name) for sample in samples]) for name in samples[0].BATCHED}
+    fields = {name: [getattr(sample, name, None) for sample in samples] for name in samples[0].BATCHED}
+    return {name: _stacked(name, values) for name, values in fields.items() if not any(one is None for one in values)}
 
 
 def _stacked(name: str, values: Sequence[Any]) -> torch.Tensor | list[str]:

@@ -144,15 +144,16 @@ def draw_neighbours(
     """Draw T frame numbers of 0 .. num_frames - 1.
 
     The first lies anywhere, the others are drawn, in order, from its `window` neighbours on one side; these are 1 to
-    max_jump frames apart, the same number for all. Where the window does not fit into the clip the frames come nearer
-    to one another first, and in a clip that is too short even then they go to and fro (0 1 2 1 0 ...).
+    max_jump frames apart, the same number for all. Where the window does not fit into the clip its frames come nearer
+    to one another first, then it loses frames, and in a clip of less than T frames they go to and fro (0 1 2 1 0 ...).
 
     ValueError for a clip without frames, and for max_jump below 1.
     """
     if num_frames < 1 or max_jump < 1:
         raise ValueError(f"a tracklet needs num_frames >= 1 and max_jump >= 1, got {num_frames} and {max_jump}")
-    window = settings.num_frames - 1 if settings.window is None else settings.window
-    chosen = np.concatenate([[0], 1 + np.sort(rng.permutation(window)[: settings.num_frames - 1])]).astype(int)
+    least = settings.num_frames - 1
+    window = least if settings.window is None else max(least, min(settings.window, num_frames - 1))
+    chosen = np.concatenate([[0], 1 + np.sort(rng.permutation(window)[:least])]).astype(int)
     jump = min(int(rng.integers(1, max_jump + 1)), max(1, (num_frames - 1) // max(1, window)))
     start = int(rng.integers(max(1, num_frames - jump * window)))
     places = start + jump * chosen

@@ -56,6 +56,12 @@ def test_matches_teach_the_keys_of_both_encoders(tiny_stage, network, squares):
     assert network.memory_head.key.weight.grad.abs().max() > 1e-6
 
 
+def test_a_matching_loss_without_matches_is_refused(tiny_stage, network, squares):
+    stage = replace(tiny_stage, step_settings={"max_objects": 2, "matching_weight": 0.5})
+    with pytest.raises(ValueError, match="matching_weight is 0.5, but samples here know no matches; set it to 0"):
+        take_step(stage, network, squares(0))
+
+
 def test_overfits_one_batch(tiny_stage, network, squares):
     rate = replace(tiny_stage.learning_rate, peak=2e-3)
     stage = replace(tiny_stage, bootstrap=replace(tiny_stage.bootstrap, kept=1.0), learning_rate=rate)

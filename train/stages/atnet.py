@@ -14,6 +14,7 @@ _NOT_STATED = {
     "crop_size": "not stated; ours",
     "micro_batch": "ours: the samples of one forward pass",
     "weight_decay": "none stated",
+    "optimiser": "Sec. 3.4",
     "betas": "Adam's defaults",
     "gradient_clip": "none stated",
     "bootstrap": "all pixels: the loss balances the classes",

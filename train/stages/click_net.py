@@ -138,6 +138,7 @@ CLICKNET_STAGE = Stage(
         "flip_probability": 0.5,
         "users": ClickSettings(),
     },
+    step_settings={"sigma": DEXTR_SIGMA},
     sources={
         "data": "PASCAL VOC 2012 with SBD, 10,582 pictures (paper)",
         "num_steps": "ours: the paper gives none; DEXTR trains 100 epochs of batch 5, which is 211,640",
@@ -146,6 +147,7 @@ CLICKNET_STAGE = Stage(
         "crop_size": "DEXTR train_pascal.py, there of the object's box with a margin of 50 pixels",
         "learning_rate": "ours for Adam; DEXTR: SGD 1e-8 of the summed loss, 1e-7 in the head",
         "weight_decay": "DEXTR train_pascal.py",
+        "optimiser": "ours; DEXTR: SGD",
         "betas": "Adam's defaults",
         "gradient_clip": "none published",
         "bootstrap": "cross-entropy over all pixels (paper)",
@@ -165,9 +167,16 @@ CLICKNET_MASK_STAGE = replace(
     step=corrective_clicks_step,
     companion="clicknet",
     num_steps=100_000,
-    step_settings={"keep_first": 0.5, "without_mask": 0.2},
+    step_settings=CLICKNET_STAGE.step_settings
+    | {
+        "click_step": ClickSettings.step,
+        "correction_counts": ClickSettings.correction_counts,
+        "keep_first": 0.5,
+        "without_mask": 0.2,
+    },
     sources=CLICKNET_STAGE.sources
     | {
+        "companion": "paper: the second network corrects what the first one answers",
         "num_steps": "ours: the paper gives none",
         "step_settings": "clicks on the errors, 0 to 20 of them, 5 pixels apart: paper; without_mask: ours, so that "
         "one network also takes first clicks; keep_first: ours, for a session gives all clicks of a frame; sigma as in "

@@ -86,6 +86,7 @@ FUSION_RENDERED = Stage(
         "crop_size": "fusion_dataset.py",
         "learning_rate": "Adam 1e-4, x0.1 at 20,000 of 30,000 steps",
         "weight_decay": "hyper_para.py",
+        "optimiser": "fusion_model.py",
         "betas": "Adam's defaults",
         "gradient_clip": "none published",
         "bootstrap": "losses.py: all pixels until 20 % of the steps, 15 % from 50 %",

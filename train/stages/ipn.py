@@ -15,6 +15,7 @@ _SOURCES = {
     "crop_size": "Sec. 3.4: patches of 400x400; each region of interest is warped to 256x256",
     "learning_rate": "Sec. 3.4: Adam 1e-5, fixed",
     "weight_decay": "none published",
+    "optimiser": "Sec. 3.4",
     "betas": "Adam's defaults",
     "gradient_clip": "none published",
     "bootstrap": "Sec. 3.4: cross-entropy over all pixels of the region of interest",

@@ -73,6 +73,11 @@ def propagation_step(
     metrics["iou"] = (first + second) / 2
     loss = losses[0] + losses[1]
     if matching_weight:
+        if "matches" not in batch:
+            raise ValueError(
+                f"matching_weight is {matching_weight}, but samples here know no matches; set it to 0, or take stills "
+                "with sample_settings.match_cell above 0 alone"
+            )
         matching, metrics["matched"] = _match(queries, (key0, key1), batch["matches"])
         loss, metrics["matching_loss"] = loss + matching_weight * matching, matching.detach()
     return StepResult(loss=loss, metrics=metrics, predicted=predicted)
@@ -96,6 +101,7 @@ _FROZEN = {
     "crop_size": "vos_dataset.py, static_dataset.py",
     "micro_batch": "ours: batch norm is frozen, so samples do not depend on one another",
     "weight_decay": "hyper_para.py",
+    "optimiser": "model.py",
     "betas": "Adam's defaults",
     "gradient_clip": "none published",
     "train_batch_norm_until": "model.py: batch norm always in evaluation mode",

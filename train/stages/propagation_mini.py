@@ -24,6 +24,7 @@ _SOURCES = {
     "crop_size": "ours: five times the samples an hour of the paper's 384",
     "learning_rate": "ours: from scratch; on rendered clips 1e-3 learnt far slower, 1.2e-4 a little",
     "weight_decay": "as the paper",
+    "optimiser": "as published: model.py",
     "betas": "Adam's defaults",
     "gradient_clip": "ours: norms are 10 to 30; 50 learnt slower than 1",
     "bootstrap": "ours: the paper's shape, later and softer",

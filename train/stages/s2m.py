@@ -92,6 +92,7 @@ S2M_STAGE = Stage(
         "crop_size": "static_dataset.py, lvis_dataset.py",
         "learning_rate": "Adam 1e-4, constant",
         "weight_decay": "hyper_para.py",
+        "optimiser": "S2M model.py",
         "betas": "Adam's defaults",
         "gradient_clip": "none published",
         "bootstrap": "losses.py: all pixels until step 10,000, 15 % from step 30,000",

@@ -38,10 +38,10 @@ class Discs:
         return Still(name=self.name(number), rgb=rgb, ids=ids)
 
 
-def parts_of(corpus_root, **weights) -> list:
+def parts_of(corpus_root, clips: float = 1.0, **settings) -> list:
     return [
-        ClipPart(Corpus.open(corpus_root), settings=TripletSettings(crop_size=32), weight=weights.get("clips", 1.0)),
-        StillPart(Discs(), settings=SequenceSettings(size=32), weight=weights.get("stills", 1.0)),
+        ClipPart(Corpus.open(corpus_root), settings=TripletSettings(crop_size=32), weight=clips),
+        StillPart(Discs(), settings=SequenceSettings(size=32, **settings)),
     ]
 
 
@@ -72,6 +72,16 @@ def test_a_composed_still_is_a_sample_like_any_other(tiny_corpus):
             if key.startswith("disc"):
                 assert batch["frames"][number].tolist() == [0, 1, 2]
                 assert batch["selector"][number].tolist() == [1, 0] and (batch["labels"][number] == 1).sum() > 20
+
+
+def test_what_samples_of_one_kind_lack_is_in_no_mixed_batch(tiny_corpus):
+    parts = parts_of(tiny_corpus, match_cell=16)
+    kinds = Counter()
+    for batch in batches(parts, batch_size=2, num_steps=20):
+        is_still = [key.startswith("disc") for key in batch["key"]]
+        assert ("matches" in batch) == all(is_still)
+        kinds[sum(is_still)] += 1
+    assert kinds[2] and kinds[1] and batches(parts[1:])[0]["matches"].shape == (4, 3, 3, 4)
 
 
 def test_workers_and_a_resume_in_the_middle_change_nothing(tiny_corpus):

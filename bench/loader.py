@@ -16,11 +16,9 @@ import cv2
 import torch
 import tyro
 from made_corpus import make_corpus
-from synthetic_batches import synthetic_batch
-from training import RUN_STEPS, step_function
+from stage_batches import stage_batches
 from training import Settings as TrainingSettings
-from vosforge.datagen.samples.loader import make_loader
-from vosforge.train.batches import Source, make_part
+from training import step_function
 from vosforge.train.loop import to_device
 from vosforge.train.stage import Stage
 from vosforge.train.stages.table import STAGES, stage_named
@@ -58,7 +56,7 @@ def main(settings: Settings) -> None:
             place = (settings.fusion_data if stage.data == "fusion" else settings.data) or made
             ours = loaded_per_second(stage, place, settings)
             fits_device = stage.name.endswith("-mini") != (device.type == "cuda")
-            theirs = consumed_per_second(stage, settings, device) if settings.network and fits_device else None
+            theirs = consumed_per_second(stage, place, settings, device) if settings.network and fits_device else None
             beside = ["", ""] if theirs is None else [f"{theirs:.3g}", f"{theirs / ours:.2g}"]
             print(f"| {stage.name} | {stage.crop_size} | {ours:.3g} | {' | '.join(beside)} |", flush=True)
     finally:
@@ -67,16 +65,9 @@ def main(settings: Settings) -> None:
 
 def loaded_per_second(stage: Stage, place: Path, settings: Settings) -> float:
     """Samples a second of process time, read, augmented and collated, with one thread."""
-    part = make_part(stage.data, Source(place, 1.0), crop_size=stage.crop_size, settings=stage.sample_settings)
     batch_size = min(stage.batch_size, settings.samples)
     num_batches = -(-settings.samples // batch_size)
-    batches = make_loader(
-        [part],
-        seed=0,
-        batch_size=batch_size,
-        max_jump=lambda step: stage.at(step % RUN_STEPS, RUN_STEPS).max_jump,
-        num_steps=1 + settings.turns * num_batches,
-    )
+    batches = stage_batches(stage, place, batch_size, 1 + settings.turns * num_batches)
     next(batches)
     best = float("inf")
     for _ in range(settings.turns):
@@ -87,12 +78,12 @@ def loaded_per_second(stage: Stage, place: Path, settings: Settings) -> float:
     return num_batches * batch_size / best
 
 
-def consumed_per_second(stage: Stage, settings: Settings, device: torch.device) -> float:
+def consumed_per_second(stage: Stage, place: Path, settings: Settings, device: torch.device) -> float:
     """Samples a second of whole updates on one batch; the fastest of the turns."""
     clock = time.perf_counter if device.type == "cuda" else time.process_time
     autocast = torch.bfloat16 if device.type == "cuda" else None
     take_step = step_function(stage, TrainingSettings(), device, autocast, stage.batch_size)
-    batch = to_device(synthetic_batch(stage, stage.batch_size), device)
+    batch = to_device(next(stage_batches(stage, place, stage.batch_size, 1)), device)
     best = float("inf")
     for turn in range(1 + settings.turns):
         started = clock()

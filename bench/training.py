@@ -19,11 +19,9 @@ from pathlib import Path
 import torch
 import tyro
 from made_corpus import make_corpus
-from synthetic_batches import synthetic_batch
+from stage_batches import RUN_STEPS, stage_batches
 from torch.utils.flop_counter import FlopCounterMode
-from vosforge.datagen.samples.loader import make_loader
 from vosforge.models.propagation import train_batch_norm
-from vosforge.train.batches import Source, make_part
 from vosforge.train.loop import to_device
 from vosforge.train.micro_batches import BatchDivision
 from vosforge.train.networks import KINDS
@@ -45,7 +43,6 @@ PUBLISHED_PEAK = {
     "A10": 125e12,
     "RTX 4090": 165e12,
 }
-RUN_STEPS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +99,11 @@ def main(settings: Settings) -> None:
     print(f"matrix product measured here: {measured_peak / 1e12:.2f} TFLOP/s", end="")
     print(f"; published peak: {published / 1e12:.0f} TFLOP/s\n" if published else "\n")
     columns = ("stage", "size", "crop", "batch", "steps/s", "samples/s", "TFLOP a step", "of measured")
-    columns += ("of published", "memory", "waiting")
+    columns += ("of published", "memory", "waiting", "whole stage")
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="vosforge-bench-"))
     try:
-        made = None
-        if settings.num_workers and not (settings.data and settings.fusion_data):
-            made = make_corpus(folder / "made")
+        made = None if settings.data and settings.fusion_data else make_corpus(folder / "made")
         for stage in map(stage_named, names):
             place = (settings.fusion_data if stage.data == "fusion" else settings.data) or made
             found = measure(stage, settings, device, autocast, place)
@@ -118,13 +113,14 @@ def main(settings: Settings) -> None:
             cells += [f"{batch_size / found.seconds:.3g}", f"{found.flops / 1e12:.3g}", f"{rate / measured_peak:.0%}"]
             cells += [f"{rate / published:.0%}" if published else "", f"{found.memory / 2**30:.2f} GiB"]
             cells += ["" if found.waiting is None else f"{found.waiting:.1%}"]
+            cells += [f"{found.seconds * stage.num_steps / 3600:.3g} h"]
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
     finally:
         shutil.rmtree(folder)
 
 
 def measure(
-    stage: Stage, settings: Settings, device: torch.device, autocast: torch.dtype | None, place: Path | None
+    stage: Stage, settings: Settings, device: torch.device, autocast: torch.dtype | None, place: Path
 ) -> Measured:
     """Time the stage's updates on one batch, and then on batches of a corpus."""
     if device.type == "cuda":
@@ -133,7 +129,7 @@ def measure(
     timed = settings.steps or (20 if device.type == "cuda" else 3)
     batch_size = settings.batch_size or stage.batch_size
     take_step = step_function(stage, settings, device, autocast, batch_size)
-    batch = to_device(synthetic_batch(stage, batch_size), device)
+    batch = to_device(next(stage_batches(stage, place, batch_size, 1)), device)
     with FlopCounterMode(display=False) if not settings.compile else nullcontext() as counter:
         take_step(batch, 0)
     for step in range(1, 3):
@@ -143,7 +139,7 @@ def measure(
         take_step(batch, step)
     seconds = (time.perf_counter() - started) / timed
     waiting = None
-    if place and settings.num_workers:
+    if settings.num_workers:
         waiting = share_of_waiting(stage, settings, device, place, batch_size, take_step, timed)
     if device.type == "cuda":
         memory = torch.cuda.max_memory_allocated()
@@ -188,16 +184,8 @@ def share_of_waiting(
     stage: Stage, settings: Settings, device: torch.device, place: Path, batch_size: int, take_step, timed: int
 ) -> float:
     """Share of the time in which the network waits for batches, once the loader runs."""
-    part = make_part(stage.data, Source(place, 1.0), crop_size=stage.crop_size, settings=stage.sample_settings)
     warm = 3
-    batches = make_loader(
-        [part],
-        seed=0,
-        batch_size=batch_size,
-        max_jump=lambda step: stage.at(step, RUN_STEPS).max_jump,
-        num_steps=warm + timed,
-        num_workers=settings.num_workers,
-    )
+    batches = stage_batches(stage, place, batch_size, warm + timed, settings.num_workers)
     waited = 0.0
     for step in range(warm + timed):
         if step == warm:
@@ -227,7 +215,8 @@ def print_ratios(settings: Settings) -> None:
     """Compare memory formats and precisions on the CPU: minima of alternating turns."""
     stage = replace(stage_named("propagation-rendered-mini"), crop_size=192)
     cpu, batch_size = torch.device("cpu"), 4
-    batch = synthetic_batch(stage, batch_size)
+    with tempfile.TemporaryDirectory(prefix="vosforge-bench-") as folder:
+        batch = next(stage_batches(stage, settings.data or make_corpus(Path(folder) / "made"), batch_size, 1))
     turns = {}
     for name, dtype, memory_format in (
         ("contiguous", None, torch.contiguous_format),

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
 
+from ..distances import distance_inside
 from .clicks import Click
 
 _REACH_SIGMAS = 5.0
@@ -76,8 +76,7 @@ def distance_maps(clicks: Sequence[Click], height: int, width: int, truncation: 
             elsewhere = np.ones((height, width), np.uint8)
             for row, column in given:
                 elsewhere[min(max(row, 0), height - 1), min(max(column, 0), width - 1)] = 0
-            distance = cv2.distanceTransform(elsewhere, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-            drawn[index] = np.minimum(distance, truncation) / truncation
+            drawn[index] = np.minimum(distance_inside(elsewhere), truncation) / truncation
     return drawn
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..distances import squared_distance
 from ..regions import Box, as_bytes, region_box, require_masks
 
 _QUICK_TRIALS = 16
@@ -114,7 +115,7 @@ def away_from_boundary(region: np.ndarray, margin: float) -> np.ndarray:
     inside = cv2.erode(as_bytes(region), _open_disc(margin))
     if inside.any():
         return inside.view(bool)
-    depth = cv2.distanceTransform(as_bytes(region), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    depth = squared_distance(region)
     return depth == depth.max()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ..distances import distance_inside
 from ..regions import Box, as_bytes, region_box, require_masks
 from .clicks import PUBLISHED, Click, ClickSettings, away_from_boundary, clicks_at, place_clicks, positive_clicks
 
@@ -117,8 +118,7 @@ def _around(mask: np.ndarray, settings: ClickSettings) -> tuple[Box, np.ndarray]
     box = region_box(mask, int(settings.hull) + 1)
     if box is None:
         return None
-    outside = as_bytes(~mask[box])
-    return box, cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return box, distance_inside(~mask[box])
 
 
 def _in_hull(distance: np.ndarray, settings: ClickSettings) -> np.ndarray:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ..distances import squared_distance
 from ..regions import as_bytes, region_box, require_masks
 from .clicks import Click
 
@@ -39,17 +40,17 @@ def next_click(
     return Click(x=column + 0.5, y=row + 0.5, positive=positive)
 
 
-def _deepest(region: np.ndarray, clicks: Sequence[Click]) -> tuple[float, tuple[int, int]]:
-    """Return the greatest depth, in pixels, of pixels not yet clicked and the first (row, column) that has it."""
+def _deepest(region: np.ndarray, clicks: Sequence[Click]) -> tuple[int, tuple[int, int]]:
+    """Return the greatest squared depth of pixels not yet clicked and the first (row, column) that has it."""
     box = region_box(region)
     if box is None:
-        return 0.0, (0, 0)
+        return 0, (0, 0)
     top, left = box[0].start, box[1].start
     padded = cv2.copyMakeBorder(as_bytes(region[box]), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    depth = squared_distance(padded)[1:-1, 1:-1]
     for click in clicks:
         row, column = click.pixel
         if top <= row < box[0].stop and left <= column < box[1].stop:
             depth[row - top, column - left] = 0
     row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    return float(depth[row, column]), (int(row) + top, int(column) + left)
+    return int(depth[row, column]), (int(row) + top, int(column) + left)

@@ -12,9 +12,11 @@ from typing import Literal
 import cv2
 import numpy as np
 import skimage.morphology
-from vosforge.datagen.simulation.robot.skeleton import box_of, medial_axis, thin
-from vosforge.datagen.simulation.robot.skeleton_paths import bezier_curve, longest_paths
-from vosforge.datagen.simulation.robot.strokes import Stroke
+
+from ..distances import squared_distance
+from .skeleton import box_of, medial_axis, thin
+from .skeleton_paths import bezier_curve, longest_paths
+from .strokes import Stroke
 
 _NEXT_RADIUS = 0.9
 """The share of the radius that is tried next when an opening leaves nothing."""
@@ -148,12 +150,10 @@ def _open_by_disk(picture: np.ndarray, radius: float) -> np.ndarray:
     """The opening of a uint8 mask by scikit-image's disk of that radius, uint8."""
     if radius.is_integer():
         # A centred disk is a ball of the Euclidean distance, which costs the same for every radius.
-        eroded = cv2.distanceTransform(picture, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > radius
+        eroded = squared_distance(picture) > radius**2
         if not eroded.any():
             return eroded.view(np.uint8)
-        return (cv2.distanceTransform((~eroded).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius).view(
-            np.uint8
-        )
+        return (squared_distance(~eroded) <= radius**2).view(np.uint8)
     disk = skimage.morphology.disk(radius)
     anchor = (disk.shape[1] // 2, disk.shape[0] // 2)
     eroded = cv2.erode(picture, disk, anchor=anchor)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vosforge.datagen.simulation.robot.strokes import Stroke
+from .strokes import Stroke
 
 
 class ScribbleFileError(ValueError):

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import skimage.morphology
 
+from ..distances import squared_distance
+
 try:
     # The public function builds its table with 1,024 labellings and sorts three float keys, which is nine tenths of
     # its time; its compiled loop does the rest. Releases without the loop under this name use the public function.
@@ -69,16 +71,6 @@ def box_of(mask: np.ndarray) -> tuple[slice, slice] | None:
     """Return the (rows, columns) of the smallest box around the mask, or None where the mask is empty."""
     left, top, width, height = cv2.boundingRect(np.ascontiguousarray(mask, bool).view(np.uint8))
     return (slice(top, top + height), slice(left, left + width)) if width else None
-
-
-def squared_distance(mask: np.ndarray) -> np.ndarray:
-    """Return the squared distance in pixels from each pixel of the mask to the nearest pixel off it, int32 (H, W).
-
-    Whole numbers, exact up to distances of 2,000 pixels; pixels outside the picture do not count.
-    """
-    distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    distance *= distance
-    return cv2.add(distance, 0.5).astype(np.int32)
 
 
 def _medial_order(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from scipy.special import comb
 from vosforge.datagen.simulation.robot import skeleton as skeleton_module
-from vosforge.datagen.simulation.robot.skeleton import box_of, medial_axis, squared_distance, thin
+from vosforge.datagen.simulation.robot.skeleton import box_of, medial_axis, thin
 from vosforge.datagen.simulation.robot.skeleton_paths import bezier_curve, longest_paths
 
 EIGHT = np.ones((3, 3), int)
@@ -137,13 +137,6 @@ def plain_zhang_suen(mask):
 def test_unknown_thinning_is_refused():
     with pytest.raises(ValueError, match="'hilditch'"):
         thin(np.ones((3, 3), bool), "hilditch")
-
-
-@quick
-@given(mask=MASKS)
-def test_squared_distance_is_exact(mask):
-    mask = np.pad(mask, 1)
-    assert np.array_equal(squared_distance(mask), np.rint(ndimage.distance_transform_edt(mask) ** 2))
 
 
 def test_box_is_the_smallest():

@@ -1,7 +1,5 @@
 """Claim a folder or a prefix of an object store for one corpus, and a folder for one process."""
 
-import errno
-import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import Any
 
 from ..corpus.description import CorpusDescription
 from ..storage.files import is_temporary, remove_files
+from ..storage.folder_lock import hold_lock
 from ..storage.store import Store
 
 FOLDERS = ("journal", "parts", "shards", "staging")
@@ -87,18 +86,9 @@ def _lock(root: Path) -> None:
     name = str(root.resolve())
     if name in _LOCKS:
         return
-    lock = open(root / "journal/writer.lock", "wb")  # noqa: SIM115 (held until release_store or the end)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        lock.close()
-        raise CorpusMismatch(f"{root} is being written by another process; wait for it or stop it") from error
-    except OSError as error:
-        # Some network file systems have no locks: two writers are not told apart there, but commits stay atomic.
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-            lock.close()
-            raise
-    _LOCKS[name] = lock
+    # Where there are no locks two writers are not told apart, but commits stay atomic.
+    refusal = CorpusMismatch(f"{root} is being written by another process; wait for it or stop it")
+    _LOCKS[name] = hold_lock(root / "journal/writer.lock", refusal)
 
 
 def _remove_leftovers(root: Path) -> None:

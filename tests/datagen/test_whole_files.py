@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 import tarfile
@@ -5,6 +6,7 @@ import tarfile
 import pytest
 from vosforge.datagen.corpus.shards import DamagedFile, concatenate_tars, read_members, write_hashed_tar
 from vosforge.datagen.storage.files import atomic_write, read_json, sha256_of_file, write_whole
+from vosforge.datagen.storage.folder_lock import hold_lock
 from vosforge.datagen.storage.store import open_store
 
 MEMBERS = [("a.00000.jpg", b"x" * 700), ("a.00000.png", b""), ("a.json", b"{}")]
@@ -89,3 +91,21 @@ def test_a_name_that_does_not_fit_the_header_is_refused(tmp_path):
     with pytest.raises(ValueError, match="100 bytes"):
         write_hashed_tar(open_store(tmp_path), "a.tar", [("k" * 101, b"")])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_is_held_once_until_it_is_closed(tmp_path):
+    held = hold_lock(tmp_path / "lock", ValueError("taken"))
+    with pytest.raises(ValueError, match="taken"):
+        hold_lock(tmp_path / "lock", ValueError("taken"))
+    held.close()
+    hold_lock(tmp_path / "lock", ValueError("taken")).close()
+
+
+@pytest.mark.parametrize(("number", "is_borne"), [(errno.ENOLCK, True), (errno.EOPNOTSUPP, True), (errno.EIO, False)])
+def test_a_file_system_without_locks_is_borne(tmp_path, monkeypatch, number, is_borne):
+    def refuse(*_arguments):
+        raise OSError(number, "no locks")
+
+    monkeypatch.setattr("vosforge.datagen.storage.folder_lock.fcntl.flock", refuse)
+    with contextlib.nullcontext() if is_borne else pytest.raises(OSError, match="no locks"):
+        hold_lock(tmp_path / "lock", ValueError("taken")).close()

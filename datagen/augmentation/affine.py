@@ -9,9 +9,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .colour import ColourChange, change_colour
+
 BORDER_RGB = (124, 116, 104)
 """ImageNet's mean colour, for what lies outside the source picture."""
 _CROP_TRIALS = 10
+_MARGIN_PIXELS = 3
+"""What bicubic interpolation reads around a pixel, and one more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,20 +96,44 @@ def translation_matrix(x: float, y: float) -> np.ndarray:
     return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
 
 
+TO_CENTRES, FROM_CENTRES = translation_matrix(-0.5, -0.5), translation_matrix(0.5, 0.5)
+"""OpenCV puts pixel centres on whole numbers, our coordinates put them on halves."""
+
+
+def inverse_matrix(matrix: np.ndarray) -> np.ndarray:
+    """Return the matrix that undoes `matrix`, float64 (3, 3); ZeroDivisionError where none does.
+
+    Not by `np.linalg.inv`: OpenBLAS wakes a thread for it that waits for more by spinning, in a loader on two cores as
+    long as the samples take.
+    """
+    (a, b, x), (c, d, y) = matrix[:2].tolist()
+    share = 1 / (a * d - b * c)
+    a, b, c, d = d * share, -b * share, -c * share, a * share
+    return np.array([[a, b, -a * x - b * y], [c, d, -c * x - d * y], [0, 0, 1]])
+
+
 def transform_points(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return points float64 (..., 2) under a matrix."""
     return points @ matrix[:2, :2].T + matrix[:2, 2]
 
 
-def warp_rgb(rgb: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+def warp_rgb(rgb: np.ndarray, matrix: np.ndarray, size: int, *changes: ColourChange) -> np.ndarray:
     """Return the picture under `matrix`, uint8 (size, size, 3); bilinear, `BORDER_RGB` outside.
 
     rgb: uint8 (H, W, 3). Where the matrix shrinks by 2 or more, blocks of whole pixels are averaged first, so that
-    fine texture does not turn into noise.
+    fine texture does not turn into noise. changes: of its colours; they come before that, so the border keeps its own,
+    and touch only the part of the picture that is seen.
     """
     factors = shrink_factors(matrix)
-    rgb, matrix = average_blocks(rgb, factors), matrix @ scale_matrix(*factors)
-    return _warp(rgb, matrix, size, cv2.INTER_LINEAR, BORDER_RGB)
+    corners = np.array([[0.0, 0], [size, 0], [0, size], [size, size]])
+    box = shown_box(transform_points(inverse_matrix(matrix), corners), rgb.shape[:2], factors)
+    if box is None:
+        return np.full((size, size, 3), BORDER_RGB, np.uint8)
+    left, top, right, bottom = box
+    part = rgb[top:bottom, left:right]
+    part = average_blocks(change_colour(part, *changes, whole=rgb) if changes else part, factors)
+    matrix = matrix @ translation_matrix(left, top) @ scale_matrix(*factors)
+    return _warp(part, matrix, size, cv2.INTER_LINEAR, BORDER_RGB)
 
 
 def warp_ids(ids: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
@@ -117,6 +145,22 @@ def shrink_factors(matrix: np.ndarray) -> tuple[int, int]:
     """How many source pixels fall on one result pixel, along the source's x and y, rounded down to 1 or more."""
     lengths = np.maximum(np.linalg.norm(matrix[:2, :2], axis=0), 1e-6)
     return max(1, int(1 / lengths[0] + 1e-9)), max(1, int(1 / lengths[1] + 1e-9))
+
+
+def shown_box(
+    outline: np.ndarray, shape: tuple[int, int], factors: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """Return the part of a picture (left, top, right, bottom) that is shown, a margin for interpolation with it.
+
+    outline: (P, 2), points of the picture around all that is shown. shape: its height and width. factors: of the blocks
+    (x, y) that are to be averaged; left and top are multiples of them. None when nothing is shown.
+    """
+    margin = _MARGIN_PIXELS * np.asarray(factors)
+    low = np.floor((outline.min(0) - margin) / factors) * factors
+    high = np.ceil(outline.max(0) + margin)
+    left, top = np.maximum(low, 0).astype(int).tolist()
+    right, bottom = np.minimum(high, [shape[1], shape[0]]).astype(int).tolist()
+    return (left, top, right, bottom) if left < right and top < bottom else None
 
 
 def average_blocks(image: np.ndarray, factors: tuple[int, int]) -> np.ndarray:
@@ -133,13 +177,10 @@ def average_blocks(image: np.ndarray, factors: tuple[int, int]) -> np.ndarray:
 
 
 def _warp(image: np.ndarray, matrix: np.ndarray, size: int, method: int, border: float | tuple) -> np.ndarray:
-    # OpenCV puts pixel centres on whole numbers, our coordinates put them on halves.
-    to_centre, from_centre = np.eye(3), np.eye(3)
-    to_centre[:2, 2], from_centre[:2, 2] = -0.5, 0.5
-    inverse = np.linalg.inv(to_centre @ matrix @ from_centre)[:2]
+    inverse = TO_CENTRES @ inverse_matrix(matrix) @ FROM_CENTRES
     return cv2.warpAffine(
         image,
-        inverse,
+        inverse[:2],
         (size, size),
         flags=method | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,

@@ -176,13 +176,19 @@ def fit_spline(source: np.ndarray, result: np.ndarray) -> SplineWarp:
     system[number + 1 :, :number] = result.T
     shifts = np.zeros((number + 3, 2))
     shifts[:number] = source - result
-    try:
-        weights = np.linalg.solve(system, shifts)
-    except np.linalg.LinAlgError as error:
+    # Not by LAPACK: its last digits depend on the number of its threads, and these spin when they are done.
+    is_solved, weights = cv2.solve(system, shifts, flags=cv2.DECOMP_LU)
+    if not is_solved or len(np.unique(result, axis=0)) < number or _on_one_line(result):
         raise ValueError(
             f"no spline takes these {number} control points: in the result they lie on one line or on one another"
-        ) from error
+        )
     return SplineWarp(control_points=result, weights=weights)
+
+
+def _on_one_line(points: np.ndarray) -> bool:
+    """True when the points (N, 2) spread along one direction alone, as far as float64 can tell."""
+    x, y = (points - points.mean(0)).T
+    return bool((x @ x) * (y @ y) - (x @ y) ** 2 <= 1e-12 * (x @ x + y @ y) ** 2)
 
 
 def _kernel(points: np.ndarray, centres: np.ndarray) -> np.ndarray:

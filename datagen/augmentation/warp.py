@@ -10,15 +10,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .affine import average_blocks, shrink_factors, transform_points, translation_matrix
+from .affine import (
+    FROM_CENTRES,
+    TO_CENTRES,
+    average_blocks,
+    inverse_matrix,
+    shown_box,
+    shrink_factors,
+    transform_points,
+    translation_matrix,
+)
 from .buffers import Buffers
 from .spline_warp import GridMap, SplineWarp
 
 TABLE_SCALE = 2
-_MARGIN_PIXELS = 3
-"""What bicubic interpolation reads around a pixel, and one more."""
-_TO_CENTRES, _FROM_CENTRES = translation_matrix(-0.5, -0.5), translation_matrix(0.5, 0.5)
-"""OpenCV puts pixel centres on whole numbers, our coordinates put them on halves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +44,7 @@ class Warp:
     def source_points(self, points: np.ndarray, size: int) -> np.ndarray:
         """Return where points (P, 2) of the square come from in the picture."""
         bent = points if self.spline is None else self.spline.source_points(points, size)
-        return transform_points(np.linalg.inv(self.matrix), bent)
+        return transform_points(inverse_matrix(self.matrix), bent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +79,12 @@ def warp_views(
     buffers: memory to be used again; a view then lasts until the next one is asked for.
     """
     grids = [None if warp.spline is None else warp.spline.sampling_map(size) for warp in warps]
-    inverses = [np.linalg.inv(warp.matrix) for warp in warps]
+    inverses = [inverse_matrix(warp.matrix) for warp in warps]
     sources = [
         inverse if grid is None else grid.transformed(inverse) for inverse, grid in zip(inverses, grids, strict=True)
     ]
     factors = np.min([shrink_factors(warp.matrix) for warp in warps], axis=0)
-    box = _box_in_picture(sources, rgb.shape[:2], size, factors)
+    box = shown_box(_outline(sources, size), rgb.shape[:2], factors)
     if box is None:
         empty = np.full((size, size, 3), (0, 0, 0) if border is None else border, np.uint8)
         for _ in warps:
@@ -110,21 +115,12 @@ def warp_views(
         yield _view(images, buffers)
 
 
-def _box_in_picture(
-    sources: Sequence[np.ndarray | GridMap], shape: tuple[int, int], size: int, factors: np.ndarray
-) -> tuple[int, int, int, int] | None:
-    """The part of the picture (left, top, right, bottom) that is shown, cut to whole blocks; None when nothing is."""
+def _outline(sources: Sequence[np.ndarray | GridMap], size: int) -> np.ndarray:
+    """Points (P, 2) of the picture around all that its views show."""
     corners = np.array([[0.0, 0], [size, 0], [0, size], [size, size]])
-    outlines = [
-        source.outline() if isinstance(source, GridMap) else transform_points(source, corners) for source in sources
-    ]
-    points = np.concatenate(outlines)
-    margin = _MARGIN_PIXELS * factors
-    low = np.floor((points.min(0) - margin) / factors) * factors
-    high = np.ceil(points.max(0) + margin)
-    left, top = np.maximum(low, 0).astype(int)
-    right, bottom = np.minimum(high, [shape[1], shape[0]]).astype(int)
-    return (int(left), int(top), int(right), int(bottom)) if left < right and top < bottom else None
+    return np.concatenate(
+        [source.outline() if isinstance(source, GridMap) else transform_points(source, corners) for source in sources]
+    )
 
 
 def _sample(
@@ -139,9 +135,9 @@ def _sample(
     if border is None:
         outside = {"borderMode": cv2.BORDER_REFLECT_101}
     if isinstance(source, GridMap):
-        maps = source.transformed(_TO_CENTRES @ to_table).maps()
+        maps = source.transformed(TO_CENTRES @ to_table).maps()
         return cv2.remap(table, *maps, method, out, **outside)
-    inverse = _TO_CENTRES @ to_table @ source @ _FROM_CENTRES
+    inverse = TO_CENTRES @ to_table @ source @ FROM_CENTRES
     return cv2.warpAffine(table, inverse[:2], out.shape[:2], out, flags=method | cv2.WARP_INVERSE_MAP, **outside)
 
 

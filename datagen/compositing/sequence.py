@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import cv2
 import numpy as np
 
 from ..augmentation.buffers import Buffers
-from ..augmentation.colour import change_colour
+from ..augmentation.colour import change_colour, mean_colour
 from ..augmentation.degrade import add_jpeg_noise, blur_picture
 from ..augmentation.warp import View, warp_views
+from ..corpus.labels import labels_of
 from ..corpus.records import IGNORE_ID
 from .matches import match_cells
 from .paste import compose_frame
@@ -115,7 +115,7 @@ def render_sequence(
         if picture is not view.rgb:
             rgb[frame] = picture
     chosen = _labelled(plan, ids[0])
-    labels = ids.copy() if chosen == (1,) and len(plan.label_order) == 1 else _relabel(ids, chosen)
+    labels = ids.copy() if chosen == (1,) and len(plan.label_order) == 1 else labels_of(ids, chosen)
     names = dict.fromkeys(plan.still.object_ids, still.name)
     names |= {layer.object_ids[0]: other.name for layer, other in zip(plan.pasted, pasted, strict=True)}
     cell = settings.match_cell
@@ -162,7 +162,7 @@ def _views(
 
     out: uint8 (T, S, S, 3) into which the pictures go; masks then last until the next frame is asked for.
     """
-    mean = np.array(cv2.mean(still.rgb)[:3])
+    mean = mean_colour(still.rgb)
     masks = [(still.ids == source_id).view(np.uint8) * np.uint8(255) for source_id in (*layer.source_ids, *further_ids)]
     views = warp_views(
         still.rgb,
@@ -191,11 +191,3 @@ def _labelled(plan: SequencePlan, first_ids: np.ndarray) -> tuple[int, ...]:
         return plan.label_order[:2]
     areas = np.bincount(first_ids.ravel(), minlength=256)
     return tuple(object_id for object_id in plan.label_order if areas[object_id] >= least)[:2]
-
-
-def _relabel(ids: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
-    labels = np.zeros(ids.shape, np.uint8)
-    for label, object_id in enumerate(chosen, start=1):
-        labels[ids == object_id] = label
-    labels[ids == IGNORE_ID] = IGNORE_ID
-    return labels

@@ -1,6 +1,8 @@
 """Pictures and object ids to bytes and back. H W pixels; RGB order; ids: palette indices, 0 background, 255 ignore."""
 
+import contextlib
 import io
+from collections.abc import Iterator
 from typing import Literal
 
 import cv2
@@ -87,7 +89,8 @@ def decode_ids(content: bytes, grey: Literal["refuse", "ids", "binary"] = "refus
     takes the grey values as ids, "binary" makes every value from 128 up object 1 (DAVIS 2016). Other pictures and
     broken bytes raise ValueError.
     """
-    mode, values, _ = decode_mask_picture(content)
+    with _mask_picture(content) as image:
+        mode, values = image.mode, np.array(image)
     if mode == "P" or (mode == "L" and grey == "ids"):
         return values
     if mode in ("L", "1") and grey == "binary":
@@ -103,11 +106,18 @@ def decode_mask_picture(content: bytes) -> tuple[str, np.ndarray, np.ndarray | N
 
     ValueError for broken bytes.
     """
+    with _mask_picture(content) as image:
+        palette = np.reshape(image.getpalette("RGB"), (-1, 3)) if image.mode == "P" else None
+        return image.mode, np.array(image), palette
+
+
+@contextlib.contextmanager
+def _mask_picture(content: bytes) -> Iterator[Image.Image]:
+    """Open a mask picture whole; ValueError for broken bytes."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
-            palette = image.getpalette("RGB") if image.mode == "P" else None
-            return image.mode, np.array(image), None if palette is None else np.reshape(palette, (-1, 3))
+            yield image
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"{len(content)} bytes cannot be decoded as a mask picture: {error}") from error
 

@@ -11,11 +11,10 @@ from typing import ClassVar
 import numpy as np
 
 from ..augmentation.colour import JitterRange
-from ..compositing.stills import Still, StillSource
+from ..compositing.stills import Still
 from ..simulation.clicks.clicks import Click, ClickSettings
 from ..simulation.clicks.negative_clicks import first_clicks
-from .object_crops import ObjectCropSettings, draw_object_crop, read_still
-from .parts import Draw
+from .object_crops import ObjectCropPart, ObjectCropSettings, draw_object_crop
 
 MAX_CLICKS = 64
 """Rows of the table of clicks of a sample."""
@@ -33,7 +32,7 @@ class ClickSampleSettings(ObjectCropSettings):
     several_scale: tuple[float, float] = (0.75, 1.25)
     shear_degrees: float = 0.0
     greyscale_probability: float = 0.0
-    jitter: JitterRange = field(default_factory=lambda: JitterRange(brightness=0.0, contrast=0.0, saturation=0.0))
+    jitter: JitterRange = field(default_factory=JitterRange)
     users: ClickSettings = field(default_factory=ClickSettings)
 
 
@@ -53,30 +52,6 @@ class ClickSample:
     object_id: int
 
 
-class ClickPart:
-    """Stills of a source, as samples of a network that segments by clicks; items are the stills.
-
-    Each visit draws one object of one frame; the curriculum of the jump does not touch it.
-    """
-
-    num_frames = 1
-
-    def __init__(self, source: StillSource, *, settings: ClickSampleSettings, weight: float = 1.0) -> None:
-        self.source, self.settings, self.weight = source, settings, weight
-        self.crop_size = settings.crop_size
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> ClickSample:
-        """Draw a sample of a still; DamagedFile names a still that cannot be read."""
-        return sample_clicks(rng, read_still(self.source, rng, item), self.settings)
-
-    def fetch(self, item: int) -> Draw:
-        """Return `sample` for one still; reading it again costs little beside a sample."""
-        return lambda rng, max_jump: self.sample(rng, item, max_jump)
-
-
 def sample_clicks(rng: np.random.Generator, still: Still, settings: ClickSampleSettings) -> ClickSample:
     """Draw a crop of a still, one of its objects, and a user's first clicks; no negative click is on ignored pixels."""
     crop = draw_object_crop(rng, still, settings)
@@ -87,6 +62,12 @@ def sample_clicks(rng: np.random.Generator, still: Still, settings: ClickSampleS
     return ClickSample(
         rgb=crop.rgb, labels=crop.labels(), clicks=click_table(clicks), key=still.name, object_id=crop.object_id
     )
+
+
+class ClickPart(ObjectCropPart[ClickSampleSettings]):
+    """Stills of a source, as samples of a network that segments by clicks."""
+
+    draw = staticmethod(sample_clicks)
 
 
 def click_table(clicks: Sequence[Click], rows: int = MAX_CLICKS) -> np.ndarray:

@@ -9,10 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..compositing.stills import Still, StillSource
+from ..compositing.stills import Still
 from ..simulation.scribbles.correction_sample import CorrectionSettings, sample_correction
-from .object_crops import ObjectCropSettings, draw_object_crop, read_still
-from .parts import Draw
+from .object_crops import ObjectCropPart, ObjectCropSettings, draw_object_crop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,31 +47,6 @@ class StillCorrection:
     kinds: tuple[str, ...]
 
 
-class CorrectionPart:
-    """Stills of a source, as samples of a correcting network; items are the stills.
-
-    Each visit draws one object of one frame; the curriculum of the jump does not touch it.
-    """
-
-    num_frames = 1
-
-    def __init__(self, source: StillSource, *, settings: StillCorrectionSettings, weight: float = 1.0) -> None:
-        self.source, self.settings, self.weight = source, settings, weight
-        self.crop_size = settings.crop_size
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> StillCorrection:
-        """Draw a sample of a still; DamagedFile names a still that cannot be read."""
-        still = read_still(self.source, rng, item)
-        return sample_still_correction(rng, still, self.settings)
-
-    def fetch(self, item: int) -> Draw:
-        """Return `sample` for one still; reading it again costs little beside a sample."""
-        return lambda rng, max_jump: self.sample(rng, item, max_jump)
-
-
 def sample_still_correction(
     rng: np.random.Generator, still: Still, settings: StillCorrectionSettings
 ) -> StillCorrection:
@@ -92,3 +66,9 @@ def sample_still_correction(
         object_id=crop.object_id,
         kinds=correction.user.kinds,
     )
+
+
+class CorrectionPart(ObjectCropPart[StillCorrectionSettings]):
+    """Stills of a source, as samples of a correcting network."""
+
+    draw = staticmethod(sample_still_correction)

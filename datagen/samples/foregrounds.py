@@ -9,9 +9,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from ..augmentation.colour import JitterRange
-from ..compositing.stills import StillSource
-from .object_crops import ObjectCropSettings, draw_object_crop, read_still, united
-from .parts import Draw
+from ..compositing.stills import Still
+from .object_crops import ObjectCropPart, ObjectCropSettings, draw_object_crop, united
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +25,7 @@ class ForegroundSettings(ObjectCropSettings):
     rotation_degrees: float = 30.0
     shear_degrees: float = 0.0
     greyscale_probability: float = 0.0
-    jitter: JitterRange = field(default_factory=lambda: JitterRange(brightness=0.0, contrast=0.0, saturation=0.0))
+    jitter: JitterRange = field(default_factory=JitterRange)
     objects: Literal["union", "each"] = "union"
 
 
@@ -41,24 +40,13 @@ class Foreground:
     key: str
 
 
-class ForegroundPart:
-    """Stills of a source as pictures with a foreground; items are the stills. The jump does not touch them."""
+def sample_foreground(rng: np.random.Generator, still: Still, settings: ForegroundSettings) -> Foreground:
+    """Draw a crop of a still, and all of its objects or one of them."""
+    crop = draw_object_crop(rng, united(still) if settings.objects == "union" else still, settings)
+    return Foreground(rgb=crop.rgb, labels=crop.labels(), key=still.name)
 
-    num_frames = 1
 
-    def __init__(self, source: StillSource, *, settings: ForegroundSettings, weight: float = 1.0) -> None:
-        self.source, self.settings, self.weight = source, settings, weight
-        self.crop_size = settings.crop_size
+class ForegroundPart(ObjectCropPart[ForegroundSettings]):
+    """Stills of a source, as pictures with a foreground."""
 
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> Foreground:
-        """Draw a crop of a still; DamagedFile names a still that cannot be read."""
-        still = read_still(self.source, rng, item)
-        crop = draw_object_crop(rng, united(still) if self.settings.objects == "union" else still, self.settings)
-        return Foreground(rgb=crop.rgb, labels=crop.labels(), key=still.name)
-
-    def fetch(self, item: int) -> Draw:
-        """Return `sample` for one still; reading it again costs little beside a sample."""
-        return lambda rng, max_jump: self.sample(rng, item, max_jump)
+    draw = staticmethod(sample_foreground)

@@ -11,9 +11,11 @@ import numpy as np
 
 from ..augmentation.affine import BORDER_RGB
 from ..augmentation.colour import JitterRange, change_colour, draw_jitter
+from ..corpus.labels import labels_of
 from ..corpus.reader import Corpus
 from ..corpus.records import IGNORE_ID
 from ..corpus.soft_mask_reader import SoftMaskReader
+from .crop_size import require_crop_size
 from .fusion_draws import NUM_OBJECTS, FusionDraw, FusionPair, draw_fusion, draw_of_pairs, fusion_pairs
 from .parts import Draw
 
@@ -47,8 +49,7 @@ class FusionSampleSettings:
     between: bool = False
 
     def __post_init__(self) -> None:
-        if self.crop_size < 16 or self.crop_size % 16:
-            raise ValueError(f"crop_size is {self.crop_size}, it must be a multiple of 16 (the stride of the networks)")
+        require_crop_size(self.crop_size)
         if not 0 <= self.lenient_trials <= self.max_trials or self.max_trials < 1 or self.own_clip_trials < 1:
             raise ValueError(
                 f"max_trials is {self.max_trials}, lenient_trials {self.lenient_trials} and own_clip_trials "
@@ -185,7 +186,7 @@ class FusionPart:
             rgb, ids = self.corpus.read_frame(key, t)
             # Colours first, so that the border keeps its neutral colour, and the means are those of the picture.
             pictures.append(crop.place(change_colour(crop.inside(rgb), change), BORDER_RGB))
-            labels.append(crop.apply(_labels(ids, drawn.object_ids), IGNORE_ID))
+            labels.append(crop.apply(labels_of(ids, drawn.object_ids), IGNORE_ID))
         apart = abs(drawn.new - drawn.previous)
         distances = [abs(drawn.target - t) / apart for t in (drawn.previous, drawn.new)]
         return FusionSample(
@@ -235,14 +236,6 @@ class _Crop(NamedTuple):
         top, left = max(0, -self.top), max(0, -self.left)
         result[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
         return np.ascontiguousarray(result[:, ::-1]) if self.flip else result
-
-
-def _labels(ids: np.ndarray, object_ids: Sequence[int]) -> np.ndarray:
-    lookup = np.zeros(256, np.uint8)
-    for label, object_id in enumerate(object_ids, start=1):
-        lookup[object_id] = label
-    lookup[IGNORE_ID] = IGNORE_ID
-    return lookup[ids]
 
 
 def _differ(previous: np.ndarray, new: np.ndarray, settings: FusionSampleSettings) -> bool:

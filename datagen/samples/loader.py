@@ -157,7 +157,7 @@ def data_loader(dataset: Dataset, sampler: Sampler, num_workers: int, items_ahea
 
 
 def collate(samples: Sequence[Any]) -> dict[str, Any]:
-    """Return the fields that the samples name in `BATCHED`, each as one tensor or list; not those that one of them lacks.
+    """Return the fields that the samples name in `BATCHED` and none of them lacks, each as one tensor or list.
 
     Arrays are stacked; then rgb*: uint8 (..., H, W, 3) becomes float32 (B, ..., 3, H, W) in [0, 1]; labels*: int64;
     other uint8: float32 in [0, 1]; bool: float32. Tuples of int become int64 (B, n); text stays a list.

@@ -4,9 +4,10 @@ The draws are those of the published data of Scribble-to-Mask (MiVOS: Cheng et a
 lvis_dataset.py. Other systems that learn from single pictures use them with other ranges.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
-import cv2
 import numpy as np
 
 from ..augmentation.affine import (
@@ -17,14 +18,17 @@ from ..augmentation.affine import (
     translation_matrix,
     warp_ids,
 )
-from ..augmentation.colour import ColourChange, JitterRange, change_colour, draw_jitter
+from ..augmentation.colour import ColourChange, JitterRange, change_colour, draw_jitter, mean_colour
 from ..augmentation.warp import Warp, warp_views
 from ..compositing.stills import Still, StillSource
 from ..corpus.records import IGNORE_ID
 from ..corpus.shards import DamagedFile
 from ..simulation.regions import require_range, require_share
+from .crop_size import require_crop_size
+from .parts import Draw, Sample
 
 PUBLISHED_CROP = 480
+Settings = TypeVar("Settings", bound="ObjectCropSettings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +60,7 @@ class ObjectCropSettings:
     max_redraws: int = 5
 
     def __post_init__(self) -> None:
-        if self.crop_size < 16 or self.crop_size % 16:
-            raise ValueError(f"crop_size is {self.crop_size}, it must be a multiple of 16 (the stride of the networks)")
-        if self.short_side is not None and self.short_side < self.crop_size:
-            raise ValueError(f"short_side is {self.short_side}, it must be at least crop_size, {self.crop_size}")
+        require_crop_size(self.crop_size, self.short_side)
         require_range("scale", self.scale, 0.01)
         require_range("several_scale", self.several_scale, 0.01)
         require_share(flip_probability=self.flip_probability, greyscale_probability=self.greyscale_probability)
@@ -94,7 +95,7 @@ def draw_object_crop(rng: np.random.Generator, still: Still, settings: ObjectCro
     matrix, object_id, other_id, has_ignored = _draw_crop_with_object(rng, still, settings)
     change = draw_jitter(rng, settings.jitter)
     greyscale = ColourChange(saturation=float(rng.random() >= settings.greyscale_probability))
-    mean = np.array(cv2.mean(still.rgb)[:3])
+    mean = mean_colour(still.rgb)
     # What the crop does not show is not warped: half of the time went into empty masks.
     wanted = [value for value, shows in ((object_id, True), (other_id, other_id), (IGNORE_ID, has_ignored)) if shows]
     view = next(
@@ -131,6 +132,32 @@ def united(still: Still) -> Still:
     """Return the still with all its objects as one, id 1."""
     ids = np.where(still.ids == IGNORE_ID, np.uint8(IGNORE_ID), (still.ids > 0).astype(np.uint8))
     return replace(still, ids=ids)
+
+
+class ObjectCropPart(Generic[Settings]):
+    """Stills of a source, each sample drawn from a crop of one by `draw`; subclasses are kinds of samples.
+
+    Items are the stills. Each visit draws one object of one frame; the curriculum of the jump does not touch it.
+    """
+
+    num_frames = 1
+    draw: Callable[[np.random.Generator, Still, Settings], Sample]
+    """(rng, still, settings) -> a sample; a static method."""
+
+    def __init__(self, source: StillSource, *, settings: Settings, weight: float = 1.0) -> None:
+        self.source, self.settings, self.weight = source, settings, weight
+        self.crop_size = settings.crop_size
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> Sample:
+        """Draw a sample of a still; DamagedFile names a still that cannot be read."""
+        return self.draw(rng, read_still(self.source, rng, item), self.settings)
+
+    def fetch(self, item: int) -> Draw:
+        """Return `sample` for one still; reading it again costs little beside a sample."""
+        return lambda rng, max_jump: self.sample(rng, item, max_jump)
 
 
 def _draw_crop_with_object(

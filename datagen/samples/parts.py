@@ -1,14 +1,16 @@
 """The parts of a mixture: what a sample is, where samples come from, and the clips of a corpus as triplets."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
 from ..corpus.fetched import FetchedClip
 from ..corpus.reader import Corpus
 from ..corpus.shards import DamagedFile
-from .triplets import MIN_FRAMES, Triplet, TripletSettings, divided_jump, sample_triplet
+from .triplets import MIN_FRAMES, ClipSource, TripletSettings, divided_jump, sample_triplet
+
+Settings = TypeVar("Settings")
 
 
 class Sample(Protocol):
@@ -45,24 +47,27 @@ class SamplePart(Protocol):
         ...
 
 
-class ClipPart:
-    """Clips of a corpus, as triplets.
+class CorpusPart(Generic[Settings]):
+    """Clips of a corpus, each sample drawn from some frames of one clip by `draw`; subclasses are kinds of samples.
 
-    Items are the clips of the split with at least three frames that have ids; only those frames are drawn, so clips
-    with sparse annotation serve as they are. jump_divisor: the curriculum's jump counts frames of the video, so a
+    Items are the clips of the split with at least `least_frames` frames that have ids; only those frames are drawn, so
+    clips with sparse annotation serve as they are. jump_divisor: the curriculum's jump counts frames of the video, so a
     corpus that holds every n-th of them has the divisor n (YouTube-VOS's training frames: 5); None takes that of the
     first clip that can be read, as its metadata tells it (see `video_step`).
 
     ValueError when the corpus has no such clip.
     """
 
-    num_frames = MIN_FRAMES
+    num_frames: int
+    least_frames: int
+    draw: Callable[[np.random.Generator, ClipSource, str, int, Settings], Sample]
+    """(rng, corpus, key, max_jump, settings) -> a sample; a static method."""
 
     def __init__(
         self,
         corpus: Corpus,
         *,
-        settings: TripletSettings,
+        settings: Settings,
         weight: float = 1.0,
         split: Literal["train", "val", "all"] = "train",
         jump_divisor: int | None = None,
@@ -71,22 +76,29 @@ class ClipPart:
             raise ValueError(f"jump_divisor is {jump_divisor}, it must be at least 1")
         self.corpus, self.settings, self.weight = corpus, settings, weight
         self.crop_size = settings.crop_size
-        self.keys = usable_keys(corpus, split)
+        self.keys = usable_keys(corpus, split, self.least_frames)
         self.jump_divisor = jump_divisor or step_of_corpus(corpus, self.keys)
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> Triplet:
-        """Draw a triplet of a clip, by three reads."""
+    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> Sample:
+        """Draw a sample of a clip, by one read for each of its frames."""
         jump = divided_jump(max_jump, self.jump_divisor)
-        return sample_triplet(rng, self.corpus, self.keys[item], jump, self.settings)
+        return self.draw(rng, self.corpus, self.keys[item], jump, self.settings)
 
     def fetch(self, item: int) -> Draw:
-        """Read a whole clip by one read; its triplets are those that `sample` gives."""
+        """Read a whole clip by one read; its samples are those that `sample` gives."""
         clip = FetchedClip(self.corpus, self.keys[item])
-        divisor, settings = self.jump_divisor, self.settings
-        return lambda rng, max_jump: sample_triplet(rng, clip, clip.key, divided_jump(max_jump, divisor), settings)
+        draw, divisor, settings = self.draw, self.jump_divisor, self.settings
+        return lambda rng, max_jump: draw(rng, clip, clip.key, divided_jump(max_jump, divisor), settings)
+
+
+class ClipPart(CorpusPart[TripletSettings]):
+    """Clips of a corpus, as triplets."""
+
+    num_frames = least_frames = MIN_FRAMES
+    draw = staticmethod(sample_triplet)
 
 
 def video_step(metadata: Mapping[str, Any]) -> int:

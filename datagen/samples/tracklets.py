@@ -1,7 +1,7 @@
 """Training samples: several frames of a clip with the masks of one object (IPN and ATNet, training on videos)."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from ..augmentation.affine import (
     warp_ids,
     warp_rgb,
 )
-from ..augmentation.colour import ColourChange, JitterRange, change_colour, draw_jitter
-from ..corpus.fetched import FetchedClip
-from ..corpus.reader import Corpus
+from ..augmentation.colour import ColourChange, JitterRange, draw_jitter
+from ..corpus.labels import labels_of
 from ..corpus.records import IGNORE_ID
 from ..simulation.regions import require_range, require_share
-from .parts import Draw, step_of_corpus, usable_keys
+from .crop_size import require_crop_size
+from .parts import CorpusPart
 from .triplets import ClipSource, divided_jump
 
 _PUBLISHED_CROP = 400
@@ -60,8 +60,7 @@ class TrackletSettings:
     max_resamples: int = 5
 
     def __post_init__(self) -> None:
-        if self.crop_size < 16 or self.crop_size % 16:
-            raise ValueError(f"crop_size is {self.crop_size}, it must be a multiple of 16 (the stride of the networks)")
+        require_crop_size(self.crop_size, self.short_side)
         if self.num_frames < 1:
             raise ValueError(f"num_frames is {self.num_frames}, it must be 1 or more")
         if self.window is not None and self.window < self.num_frames - 1:
@@ -69,8 +68,6 @@ class TrackletSettings:
                 f"window is {self.window}, too few neighbours for num_frames {self.num_frames}; give "
                 f"{self.num_frames - 1} or more, or None"
             )
-        if self.short_side is not None and self.short_side < self.crop_size:
-            raise ValueError(f"short_side is {self.short_side}, it must be at least crop_size, {self.crop_size}")
         require_range("scale", self.scale, 0.01)
         require_range("frame_scale", self.frame_scale, 0.01)
         require_share(
@@ -98,44 +95,6 @@ class Tracklet:
     key: str
     frames: tuple[int, ...]
     object_id: int
-
-
-class TrackletPart:
-    """Clips of a corpus, as tracklets of one object.
-
-    Items are the clips of the split with at least one frame that has ids, or two for tracklets of more than one frame.
-    jump_divisor: as that of `ClipPart`. ValueError when the corpus has no such clip.
-    """
-
-    def __init__(
-        self,
-        corpus: Corpus,
-        *,
-        settings: TrackletSettings,
-        weight: float = 1.0,
-        split: Literal["train", "val", "all"] = "train",
-        jump_divisor: int | None = None,
-    ) -> None:
-        if jump_divisor is not None and jump_divisor < 1:
-            raise ValueError(f"jump_divisor is {jump_divisor}, it must be at least 1")
-        self.corpus, self.settings, self.weight = corpus, settings, weight
-        self.crop_size, self.num_frames = settings.crop_size, settings.num_frames
-        self.keys = usable_keys(corpus, split, min(2, settings.num_frames))
-        self.jump_divisor = jump_divisor or step_of_corpus(corpus, self.keys)
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def sample(self, rng: np.random.Generator, item: int, max_jump: int) -> Tracklet:
-        """Draw a tracklet of a clip, by one read for each of its frames."""
-        jump = divided_jump(max_jump, self.jump_divisor)
-        return sample_tracklet(rng, self.corpus, self.keys[item], jump, self.settings)
-
-    def fetch(self, item: int) -> Draw:
-        """Read a whole clip by one read; its tracklets are those that `sample` gives."""
-        clip = FetchedClip(self.corpus, self.keys[item])
-        divisor, settings = self.jump_divisor, self.settings
-        return lambda rng, max_jump: sample_tracklet(rng, clip, clip.key, divided_jump(max_jump, divisor), settings)
 
 
 def draw_neighbours(
@@ -191,11 +150,33 @@ def sample_tracklet(
         if len(candidates):
             break
     object_id = int(rng.choice(candidates)) if len(candidates) else 0
-    labels = (ids == object_id).astype(np.uint8) if object_id else np.zeros_like(ids)
-    labels[ids == IGNORE_ID] = IGNORE_ID
     return Tracklet(
-        rgb=rgb, labels=labels, selector=np.ones(1, np.float32), key=key, frames=frames, object_id=object_id
+        rgb=rgb,
+        labels=labels_of(ids, [object_id] if object_id else []),
+        selector=np.ones(1, np.float32),
+        key=key,
+        frames=frames,
+        object_id=object_id,
     )
+
+
+class TrackletPart(CorpusPart[TrackletSettings]):
+    """Clips of a corpus, as tracklets of one object.
+
+    Items are the clips of the split with at least one frame that has ids, or two for tracklets of more than one frame.
+    """
+
+    @property
+    def num_frames(self) -> int:
+        """T of the tracklets."""
+        return self.settings.num_frames
+
+    @property
+    def least_frames(self) -> int:
+        """Frames with ids of an item."""
+        return min(2, self.settings.num_frames)
+
+    draw = staticmethod(sample_tracklet)
 
 
 def _augment(
@@ -226,8 +207,6 @@ def _augment(
             shear_degrees=rng.uniform(-1, 1) * settings.frame_shear_degrees,
         )
         matrix = crop @ own @ affine
-        # Colours first, so that the border keeps its neutral colour whatever the change.
-        changed = change_colour(rgb, clip_change, draw_jitter(rng, settings.frame_jitter), greyscale)
-        rgb_frames.append(warp_rgb(changed, matrix, size))
+        rgb_frames.append(warp_rgb(rgb, matrix, size, clip_change, draw_jitter(rng, settings.frame_jitter), greyscale))
         ids_frames.append(warp_ids(ids, matrix, size))
     return np.stack(rgb_frames), np.stack(ids_frames)

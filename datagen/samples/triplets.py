@@ -6,8 +6,10 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from ..augmentation.affine import crop_matrix, draw_crop, draw_rotation_shear, flip_matrix, warp_ids, warp_rgb
-from ..augmentation.colour import ColourChange, JitterRange, change_colour, draw_jitter
+from ..augmentation.colour import ColourChange, JitterRange, draw_jitter
+from ..corpus.labels import labels_of
 from ..corpus.records import IGNORE_ID
+from .crop_size import require_crop_size
 
 MIN_FRAMES = 3
 _PUBLISHED_CROP = 384
@@ -47,8 +49,7 @@ class TripletSettings:
     max_resamples: int = 5
 
     def __post_init__(self) -> None:
-        if self.crop_size < 16 or self.crop_size % 16:
-            raise ValueError(f"crop_size is {self.crop_size}, it must be a multiple of 16 (the stride of the networks)")
+        require_crop_size(self.crop_size)
         if not 0 < self.area_scale[0] <= self.area_scale[1] <= 1:
             raise ValueError(f"area_scale is {self.area_scale}, it must be (low, high) with 0 < low <= high <= 1")
         if not 0 < self.aspect_ratio[0] <= self.aspect_ratio[1]:
@@ -139,13 +140,9 @@ def sample_triplet(
         if len(candidates):
             break
     chosen = rng.permutation(candidates)[:2]
-    labels = np.zeros(ids.shape, np.uint8)
-    for label, object_id in enumerate(chosen, start=1):
-        labels[ids == object_id] = label
-    labels[ids == IGNORE_ID] = IGNORE_ID
     return Triplet(
         rgb=rgb,
-        labels=labels,
+        labels=labels_of(ids, chosen),
         selector=np.array([1, len(chosen) == 2], np.float32),
         key=key,
         frames=frames,
@@ -181,8 +178,6 @@ def _augment(
     for rgb, ids in pictures:
         matrix = draw_rotation_shear(rng, settings.rotation_degrees, settings.shear_degrees, size) @ whole
         frame_change = draw_jitter(rng, settings.frame_jitter)
-        # Colours first, so that the border keeps its neutral colour whatever the change.
-        changed = change_colour(rgb, clip_change, frame_change, greyscale)
-        rgb_frames.append(warp_rgb(changed, matrix, size))
+        rgb_frames.append(warp_rgb(rgb, matrix, size, clip_change, frame_change, greyscale))
         ids_frames.append(warp_ids(ids, matrix, size))
     return np.stack(rgb_frames), np.stack(ids_frames)

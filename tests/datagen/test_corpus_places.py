@@ -37,7 +37,8 @@ def test_training_reads_the_same_batches_from_an_object_store(copied, tiny_corpu
 def test_a_run_is_the_same_run_wherever_its_corpus_lies(copied, tiny_corpus):
     pytest.importorskip("torch", reason="needs the extra train")
     from vosforge.train.commands.run import parse_data
-    from vosforge.train.request import RunRequest, run_identity
+    from vosforge.train.request import RunRequest
+    from vosforge.train.run_identity import run_identity
     from vosforge.train.stages.propagation_mini import PROPAGATION_RENDERED_MINI
 
     assert parse_data(f"{copied}=0.5") == (copied, 0.5) and parse_data("a/b=2") == (Path("a/b"), 2.0)

@@ -1,5 +1,6 @@
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,10 +12,14 @@ from vosforge.datagen.augmentation.affine import (
     draw_crop,
     draw_rotation_shear,
     flip_matrix,
+    inverse_matrix,
+    translation_matrix,
     warp_ids,
     warp_rgb,
 )
 from vosforge.datagen.augmentation.colour import ColourChange, JitterRange, change_colour, draw_jitter
+from vosforge.datagen.augmentation.spline_warp import draw_spline
+from vosforge.datagen.corpus.labels import labels_of
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.samples.triplets import TripletSettings, draw_frames, sample_triplet, usable_objects
 
@@ -180,6 +185,54 @@ def test_outside_of_the_frame_is_mean_colour_and_background():
     shifted = np.array([[1.0, 0, 32], [0, 1, 0], [0, 0, 1]])
     assert warp_rgb(rgb, shifted, 64)[10, 10].tolist() == list(BORDER_RGB)
     assert warp_ids(ids, shifted, 64)[:, :32].max() == 0 and warp_ids(ids, shifted, 64)[:, 32:].min() == 1
+
+
+def test_the_inverse_undoes():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        matrix = draw_rotation_shear(rng, 180, 40, 64) @ np.diag([*rng.uniform(0.1, 9, 2), 1.0])
+        assert np.allclose(inverse_matrix(matrix), np.linalg.inv(matrix), rtol=1e-12, atol=1e-13)
+    with pytest.raises(ZeroDivisionError):
+        inverse_matrix(np.diag([1.0, 0, 1]))
+
+
+@pytest.mark.parametrize("source", [(64, 96), (256, 384), (500, 750)])
+@pytest.mark.parametrize("hue", [0.0, 0.1])
+def test_the_part_that_is_seen_has_the_colours_of_the_whole(source, hue):
+    height, width = source
+    rng = np.random.default_rng(2)
+    rgb = cv2.resize(rng.integers(0, 256, (12, 18, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+    limits = JitterRange(brightness=0.3, contrast=0.3, saturation=0.6, hue=hue)
+    for _ in range(20):
+        matrix = crop_matrix(draw_crop(rng, height, width, (0.1, 1.0), (3 / 4, 4 / 3)), 64)
+        matrix = draw_rotation_shear(rng, 15, 10, 64) @ matrix
+        changes = draw_jitter(rng, limits), draw_jitter(rng, JitterRange(contrast=0.02)), ColourChange(saturation=0.5)
+        ours, whole = warp_rgb(rgb, matrix, 64, *changes), warp_rgb(change_colour(rgb, *changes), matrix, 64)
+        # After a turn of hue the mean comes from a few pixels of the picture.
+        assert np.abs(ours.astype(int) - whole).max() <= (1 if hue else 0)
+
+
+def test_no_change_of_colours_reaches_the_border():
+    rgb, bright = np.full((64, 64, 3), 100, np.uint8), ColourChange(brightness=1.5, hue=0.2)
+    half = warp_rgb(rgb, translation_matrix(32, 0), 64, bright)
+    assert (half[:, :32] == BORDER_RGB).all() and (half[:, 32:] == 150).all()
+    assert (warp_rgb(rgb, translation_matrix(200, 0), 64, bright) == BORDER_RGB).all()
+
+
+def test_no_sample_wakes_a_thread_of_the_linear_algebra(tiny_corpus, monkeypatch):
+    def wake(*_arguments):
+        raise AssertionError("OpenBLAS solves this with threads that spin on")
+
+    for name in ("inv", "solve", "lstsq", "svd"):
+        monkeypatch.setattr(np.linalg, name, wake)
+    sample_triplet(np.random.default_rng(0), Corpus.open(tiny_corpus), "tiny-000001", 5, TripletSettings(crop_size=64))
+    draw_spline(np.random.default_rng(0))
+
+
+def test_labels_count_the_chosen_objects_and_keep_what_is_ignored():
+    ids = np.array([[0, 3, 5], [7, 255, 5]], np.uint8)
+    assert labels_of(ids, [5, 3]).tolist() == [[0, 2, 1], [0, 255, 1]]
+    assert labels_of(ids, []).tolist() == [[0, 0, 0], [0, 255, 0]]
 
 
 def test_strong_shrinking_averages_instead_of_picking():

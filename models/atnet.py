@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .atnet_decoder import AnnotationDecoder
+from .encoder_input import channels_last, require_sides
+from .frame_rows import FrameRows
 from .normalisation import NormaliseColours
 from .resnet import BLOCKS, ResNetTrunk
 from .transfer import global_transfer, local_transfer
@@ -93,24 +95,12 @@ class Annotation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameFeatures:
+class FrameFeatures(FrameRows):
     """What T-Net's encoder sees in a frame: features at strides 4, 8 and, from its last stage, 16."""
 
     f4: Tensor
     f8: Tensor
     f16: Tensor
-
-    def rows(self, chosen: slice) -> "FrameFeatures":
-        """Some rows of the batch."""
-        return FrameFeatures(**{name: value[chosen] for name, value in vars(self).items()})
-
-    def for_objects(self, num_objects: int) -> "FrameFeatures":
-        """Repeat every row `num_objects` times: (B, ...) -> (B * num_objects, ...), a frame's objects side by side."""
-        if num_objects == 1:
-            return self
-        return FrameFeatures(
-            **{name: value.repeat_interleave(num_objects, dim=0) for name, value in vars(self).items()}
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,8 +126,8 @@ class AnnotationNetwork(nn.Module):
         rgb (B, 3, H, W) in [0, 1]; mask (B, 1, H, W), the object so far, 0.5 everywhere in a first round; positive,
         negative (B, 1, H, W) in [0, 1], scribbles or points. H, W multiples of 16.
         """
-        stacked = torch.cat([self.normalise(_divisible(rgb)), mask, positive, negative], dim=1)
-        f4, f8, _, f16 = self.encoder(_channels_last(stacked))
+        stacked = torch.cat([self.normalise(require_sides(rgb, 16)), mask, positive, negative], dim=1)
+        f4, f8, _, f16 = self.encoder(channels_last(stacked))
         logits, decoded = self.decoder(f4, f8, f16)
         return Annotation(logits=logits, f16=f16, decoded=decoded)
 
@@ -162,7 +152,7 @@ class TransferNetwork(nn.Module):
 
     def encode(self, rgb: Tensor) -> FrameFeatures:
         """Encode frames: rgb (B, 3, H, W) in [0, 1], H, W multiples of 16; the same for annotated and target frames."""
-        f4, f8, _, f16 = self.encoder(_channels_last(self.normalise(_divisible(rgb))))
+        f4, f8, _, f16 = self.encoder(channels_last(self.normalise(require_sides(rgb, 16))))
         return FrameFeatures(f4=f4, f8=f8, f16=f16)
 
     def object_features(self, annotation: Annotation) -> Tensor:
@@ -188,7 +178,7 @@ class TransferNetwork(nn.Module):
         moved = global_transfer(target.f16, annotated, objects, self.size.affinity_scale)
         local_map = self.local_map(target.f4, previous_f4, previous_mask)
         own = target.for_objects(num_objects)
-        f16 = self.join(_channels_last(torch.cat([own.f16, moved], dim=1)))
+        f16 = self.join(channels_last(torch.cat([own.f16, moved], dim=1)))
         logits, _ = self.decoder(own.f4, own.f8, f16, local_map)
         return Transferred(logits=logits, local_map=local_map)
 
@@ -241,14 +231,3 @@ def _decoder(size: ATNetSize, encoder: ResNetTrunk) -> AnnotationDecoder:
         dropout=size.dropout,
         last_dropout=size.last_dropout,
     )
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
-
-
-def _divisible(rgb: Tensor) -> Tensor:
-    height, width = rgb.shape[-2:]
-    if height % 16 or width % 16:
-        raise ValueError(f"the network takes frames whose sides are multiples of 16, not {width}x{height}; pad them")
-    return rgb

@@ -60,7 +60,7 @@ class AnnotationDecoder(nn.Module):
                     nn.init.zeros_(module.bias)
         for block in (self.skip8.block, self.up8.block, self.skip4.block, self.up4.block):
             # No normalisation here: quiet residuals keep the variance from doubling at every block.
-            block.conv2.weight.data.mul_(0.5)
+            block.quieten()
         # Near 0.5 for every pixel at first, instead of saturated logits.
         nn.init.normal_(self.predict.weight, std=0.01)
 

@@ -16,6 +16,12 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1)
         self.shortcut = None if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 3, 1, 1)
 
+    def quieten(self) -> None:
+        """Scale fresh weights down, so that without normalisation the variance does not double at every block."""
+        self.conv2.weight.data.mul_(0.5)
+        if self.shortcut is not None:
+            self.shortcut.weight.data.mul_(0.5**0.5)
+
     def forward(self, x: Tensor) -> Tensor:
         residual = self.conv2(F.relu(self.conv1(F.relu(x))))
         return residual + (x if self.shortcut is None else self.shortcut(x))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .encoder_input import channels_last
 from .input_channels import RGB
 from .normalisation import NormaliseColours
 from .precision import at_least_float32
@@ -153,6 +154,6 @@ class ClickNetwork(nn.Module):
                 "the network's own click_maps"
             )
         stacked = torch.cat([self.normalise(rgb), mask, clicks], dim=1)
-        features = self.encoder(stacked.contiguous(memory_format=torch.channels_last))[-1]
+        features = self.encoder(channels_last(stacked))[-1]
         logits = self.predict(self.pyramid(features))
         return F.interpolate(at_least_float32(logits), size=rgb.shape[-2:], mode="bilinear", align_corners=False)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .blocks import ResidualBlock, UpsampleBlock
+from .encoder_input import channels_last, require_sides
 from .input_channels import RGB
 from .normalisation import NormaliseColours
 from .precision import at_least_float32
@@ -232,10 +233,8 @@ def _encoder(size: IPNSize, input_names: tuple[str, ...]) -> ResNetTrunk:
 
 
 def _encode(network: InteractionNet | PropagationNet, rgb: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
-    if rgb.shape[-2] % 32 or rgb.shape[-1] % 32:
-        raise ValueError(f"the network takes pictures whose sides are multiples of 32, not {tuple(rgb.shape[-2:])}")
-    stacked = torch.cat([network.normalise(rgb), *(each.to(rgb.dtype) for each in maps)], dim=1)
-    return network.encoder(stacked.contiguous(memory_format=torch.channels_last))
+    stacked = torch.cat([network.normalise(require_sides(rgb, 32)), *(each.to(rgb.dtype) for each in maps)], dim=1)
+    return network.encoder(channels_last(stacked))
 
 
 def _initialise(network: nn.Module) -> None:
@@ -250,9 +249,7 @@ def _initialise(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, ResidualBlock):
             # No normalisation in the decoder: quiet residuals keep the variance from doubling at every block.
-            module.conv2.weight.data.mul_(0.5)
-            if module.shortcut is not None:
-                module.shortcut.weight.data.mul_(0.5**0.5)
+            module.quieten()
     for predict in network.decoder.predict:
         # Near 0.5 for every pixel at first, instead of saturated logits.
         nn.init.normal_(predict.weight, std=0.01)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .encoder_input import channels_last
 from .normalisation import NormaliseColours
 from .precision import at_least_float32
 
@@ -78,7 +79,7 @@ class OSVOSNetwork(nn.Module):
 
         rgb (B, 3, H, W) in [0, 1]; H and W are free.
         """
-        x = self.normalise(rgb).contiguous(memory_format=torch.channels_last)
+        x = channels_last(self.normalise(rgb))
         scores, sides = [], []
         for index, stage in enumerate(self.stages):
             x = stage(x if index == 0 else self.pool(x))

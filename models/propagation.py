@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .blocks import KeyValueHead, ResidualBlock, SkipBranch, UpsampleBlock
+from .encoder_input import channels_last, require_sides
+from .frame_rows import FrameRows
 from .memory import read
 from .normalisation import NormaliseColours
 from .precision import at_least_float32
@@ -70,25 +72,13 @@ SIZES: dict[str, PropagationSize] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryFeatures:
+class QueryFeatures(FrameRows):
     """What a frame gives to every object: key (B, Ck, h, w), value (B, Cv, h, w), decoder skips at strides 8 and 4."""
 
     key: Tensor
     value: Tensor
     f8: Tensor
     f4: Tensor
-
-    def for_objects(self, num_objects: int) -> "QueryFeatures":
-        """Repeat every row `num_objects` times: (B, ...) -> (B * num_objects, ...), a frame's objects side by side."""
-        if num_objects == 1:
-            return self
-        return QueryFeatures(
-            **{name: value.repeat_interleave(num_objects, dim=0) for name, value in vars(self).items()}
-        )
-
-    def rows(self, start: int, stop: int) -> "QueryFeatures":
-        """Rows start..stop-1 of the batch."""
-        return QueryFeatures(**{name: value[start:stop] for name, value in vars(self).items()})
 
 
 class PropagationNetwork(nn.Module):
@@ -125,9 +115,7 @@ class PropagationNetwork(nn.Module):
                     nn.init.zeros_(module.bias)
         for block in (self.compress, self.skip8.block, self.up8.block, self.skip4.block, self.up4.block):
             # No normalisation in the decoder: quiet residuals keep the variance from doubling at every block.
-            block.conv2.weight.data.mul_(0.5)
-            if block.shortcut is not None:
-                block.shortcut.weight.data.mul_(0.5**0.5)
+            block.quieten()
         # Near 0.5 for every pixel at first, instead of saturated logits.
         nn.init.normal_(self.predict.weight, std=0.01)
         nn.init.orthogonal_(self.query_head.key.weight)
@@ -160,7 +148,7 @@ class PropagationNetwork(nn.Module):
 
     def encode_query(self, rgb: Tensor) -> QueryFeatures:
         """Encode frames to be segmented: rgb (B, 3, H, W) in [0, 1], H, W multiples of 16."""
-        f4, f8, f16 = self.query_encoder(_channels_last(self._encodable(rgb)))
+        f4, f8, f16 = self.query_encoder(channels_last(self._encodable(rgb)))
         key, value = self.query_head(f16)
         return QueryFeatures(key=key, value=value, f8=self.skip8(f8), f4=self.skip4(f4))
 
@@ -170,7 +158,7 @@ class PropagationNetwork(nn.Module):
 
     def query_key(self, rgb: Tensor) -> Tensor:
         """The key that `encode_query` gives, without the cost of all else: (B, Ck, h, w)."""
-        _, _, f16 = self.query_encoder(_channels_last(self._encodable(rgb)))
+        _, _, f16 = self.query_encoder(channels_last(self._encodable(rgb)))
         return self.query_head.key(f16)
 
     def segment(
@@ -178,27 +166,18 @@ class PropagationNetwork(nn.Module):
     ) -> Tensor:
         """Segment one object a row: memory (B, Ck, T, h, w) and (B, Cv, T, h, w) -> mask logits (B, 1, H, W)."""
         readout = read(memory_key, memory_value, query.key, top_k)
-        x = self.compress(_channels_last(torch.cat([readout, query.value], dim=1)))
+        x = self.compress(channels_last(torch.cat([readout, query.value], dim=1)))
         x = self.up4(self.up8(x, query.f8), query.f4)
         logits = self.predict(F.relu(x))
         return F.interpolate(at_least_float32(logits), scale_factor=4, mode="bilinear", align_corners=False)
 
     def _encode_memory(self, rgb: Tensor, mask: Tensor, other_masks: Tensor) -> Tensor:
         stacked = torch.cat([self._encodable(rgb), mask, other_masks], dim=1)
-        _, _, f16 = self.memory_encoder(_channels_last(stacked))
+        _, _, f16 = self.memory_encoder(channels_last(stacked))
         return f16
 
     def _encodable(self, rgb: Tensor) -> Tensor:
-        height, width = rgb.shape[-2:]
-        if height % 16 or width % 16:
-            raise ValueError(
-                f"the network takes frames whose sides are multiples of 16, not {width}x{height}; pad them"
-            )
-        return self.normalise(rgb)
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
+        return self.normalise(require_sides(rgb, 16))
 
 
 def train_batch_norm(network: nn.Module, train: bool) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .aspp import AtrousPyramid, conv_norm_relu
+from .encoder_input import channels_last
 from .normalisation import NormaliseColours
 from .precision import at_least_float32
 from .resnet import ResNetTrunk
@@ -114,7 +115,7 @@ class S2MNetwork(nn.Module):
         [0, 1]. H and W are free. In training mode `set_dropout_keys` comes first.
         """
         stacked = torch.cat([self.normalise(rgb), mask, positive, negative], dim=1)
-        f4, _, _, f16 = self.encoder(stacked.contiguous(memory_format=torch.channels_last))
+        f4, _, _, f16 = self.encoder(channels_last(stacked))
         low_level = self.low_level(f4)
         context = F.interpolate(self.aspp(f16), size=low_level.shape[-2:], mode="bilinear", align_corners=False)
         logits = self.predict(self.decoder(torch.cat([low_level, context], dim=1)))

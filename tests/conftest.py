@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the real data beside the repository, a tiny made-up corpus, and an S3 server."""
+"""Fixtures for all tests: one thread, the real data beside the repository, a tiny made-up corpus, and an S3 server."""
 
 import functools
 import json
@@ -42,6 +42,19 @@ def pytest_unconfigure() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_exit_status)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors on several threads wait for one another, above all beside other work on the machine."""
+    torch = sys.modules.get("torch")
+    if torch is None:  # a test without networks, which need not wait for its import
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

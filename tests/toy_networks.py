@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from vosforge.models.atnet import Annotation, FrameFeatures, Transferred
 from vosforge.models.normalisation import NormaliseColours
 from vosforge.models.propagation import QueryFeatures
+from vosforge.train.evaluation.sequences import AnnotatedSequence
 
 BLOCK = 16
 NUM_CORNERS = 8
@@ -158,6 +159,16 @@ class BlockWorld:
         rgb = np.stack([corners >> 2 & 1, corners >> 1 & 1, corners & 1], axis=-1).astype(np.uint8) * 255
         rgb[0, 0] = t // 100, 0, t % 100
         return rgb
+
+    def sequence(self) -> AnnotatedSequence:
+        """The video as a sequence of the evaluation, called "blocks"."""
+        return AnnotatedSequence(
+            name="blocks",
+            frame_names=tuple(f"{t:05d}" for t in range(self.num_frames)),
+            read_frame=self.read,
+            read_luma=lambda t: self.read(t)[..., 0],
+            read_labels=self.truth,
+        )
 
     def _corners(self, t: int) -> np.ndarray:
         if not 0 <= t < self.num_frames:

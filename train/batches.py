@@ -1,12 +1,27 @@
 """What a stage is trained on: its `data` names how a corpus or a folder of stills becomes a part of its mixture."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..datagen.samples.parts import SamplePart
+from .sample_settings import settings_class
 
 Split = Literal["train", "val"]
+
+_OF_CLIPS = {
+    "clips": ("parts", "ClipPart"),
+    "tracklets": ("tracklets", "TrackletPart"),
+    "fusion": ("fusion", "FusionPart"),
+}
+_OF_STILLS = {
+    "stills": ("stills", "StillPart"),
+    "corrections": ("corrections", "CorrectionPart"),
+    "clicks": ("click_samples", "ClickPart"),
+    "foregrounds": ("foregrounds", "ForegroundPart"),
+}
+"""Kind of data -> module of datagen.samples and class of the part; their settings: `sample_settings.settings_class`."""
 
 
 class Source(NamedTuple):
@@ -23,7 +38,14 @@ def make_part(
 
     settings: those of the samples, by name. ValueError when the place is not what the stage needs.
     """
-    return PARTS[data](source, split, crop_size, settings)
+    kind, crop_name = settings_class(data)
+    chosen = kind(**{crop_name: crop_size}, **settings)
+    if data in _OF_STILLS:
+        return _part(*_OF_STILLS[data])(open_stills(source.place, split), weight=source.weight, settings=chosen)
+    from ..datagen.corpus.reader import Corpus
+
+    part = _part(*_OF_CLIPS[data])
+    return part(Corpus.open(source.place), weight=source.weight, split=split, settings=chosen)
 
 
 def has_held_out(source: Source) -> bool:
@@ -38,23 +60,6 @@ def is_corpus(place: Path | str) -> bool:
     from ..datagen.storage.store import open_store
 
     return open_store(place).size("index.json") is not None or not Path(place).is_dir()
-
-
-def _clips(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
-    from ..datagen.corpus.reader import Corpus
-    from ..datagen.samples.parts import ClipPart
-    from ..datagen.samples.triplets import TripletSettings
-
-    chosen = TripletSettings(crop_size=crop_size, **settings)
-    return ClipPart(Corpus.open(source.place), weight=source.weight, split=split, settings=chosen)
-
-
-def _stills(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
-    from ..datagen.compositing.settings import SequenceSettings
-    from ..datagen.samples.stills import StillPart
-
-    chosen = SequenceSettings(size=crop_size, **settings)
-    return StillPart(open_stills(source.place, split), weight=source.weight, settings=chosen)
 
 
 def open_stills(place: Path | str, split: Split) -> Any:
@@ -73,50 +78,5 @@ def open_stills(place: Path | str, split: Split) -> Any:
     return StillFolder(place)
 
 
-def _corrections(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
-    from ..datagen.samples.corrections import CorrectionPart, StillCorrectionSettings
-
-    chosen = StillCorrectionSettings(crop_size=crop_size, **settings)
-    return CorrectionPart(open_stills(source.place, split), weight=source.weight, settings=chosen)
-
-
-def _clicks(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
-    from ..datagen.samples.click_samples import ClickPart, ClickSampleSettings
-
-    chosen = ClickSampleSettings(crop_size=crop_size, **settings)
-    return ClickPart(open_stills(source.place, split), weight=source.weight, settings=chosen)
-
-
-def _foregrounds(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
-    from ..datagen.samples.foregrounds import ForegroundPart, ForegroundSettings
-
-    chosen = ForegroundSettings(crop_size=crop_size, **settings)
-    return ForegroundPart(open_stills(source.place, split), weight=source.weight, settings=chosen)
-
-
-def _tracklets(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
-    from ..datagen.corpus.reader import Corpus
-    from ..datagen.samples.tracklets import TrackletPart, TrackletSettings
-
-    chosen = TrackletSettings(crop_size=crop_size, **settings)
-    return TrackletPart(Corpus.open(source.place), weight=source.weight, split=split, settings=chosen)
-
-
-def _fusion(source: Source, split: Split, crop_size: int, settings: Mapping[str, Any]) -> SamplePart:
-    from ..datagen.corpus.reader import Corpus
-    from ..datagen.samples.fusion import FusionPart, FusionSampleSettings
-
-    chosen = FusionSampleSettings(crop_size=crop_size, **settings)
-    return FusionPart(Corpus.open(source.place), weight=source.weight, split=split, settings=chosen)
-
-
-PARTS: dict[str, Callable[[Source, Split, int, Mapping[str, Any]], SamplePart]] = {
-    "clips": _clips,
-    "tracklets": _tracklets,
-    "stills": _stills,
-    "corrections": _corrections,
-    "clicks": _clicks,
-    "foregrounds": _foregrounds,
-    "fusion": _fusion,
-}
-"""Kind of data -> its maker."""
+def _part(module: str, name: str) -> Callable[..., SamplePart]:
+    return getattr(import_module(f"..datagen.samples.{module}", __package__), name)

@@ -1,10 +1,11 @@
 """Checkpoints: written atomically, read back with one clear error when they are not what they should be."""
 
+import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -16,8 +17,6 @@ from .networks import PROPAGATION, NetworkKind, kind_of
 
 SCHEMA = 1
 REQUIRED = ("schema", "stage", "size", "step", "network")
-# What a run needs besides, to go on; weights alone are enough for inference.
-RESUME_REQUIRED = ("optimiser", "window")
 # The published DeepLabV3+ holds its score as a number of numpy, which torch does not read unasked.
 _SCALAR = np.float64(0).__reduce__()[0]
 _NUMPY_FLOAT = [
@@ -58,9 +57,12 @@ def checkpoint_content(
     }
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of this package; ValueError naming the file when it is missing, truncated or something else."""
-    content = _load(path)
+def read_checkpoint(path: Path, sha256: str | None = None) -> dict[str, Any]:
+    """Read a checkpoint of this package; ValueError naming the file when it is missing, truncated or something else.
+
+    sha256: of the file that is meant; another one in its place is refused.
+    """
+    content = _load(path, sha256)
     if not isinstance(content, dict) or any(key not in content for key in REQUIRED):
         found = (
             f"keys {', '.join(map(str, list(content)[:4]))}" if isinstance(content, dict) else type(content).__name__
@@ -78,22 +80,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def load_network(
     path: Path | str,
     device: str | torch.device = "cpu",
-    kind: NetworkKind = PROPAGATION,
+    kind: NetworkKind | Sequence[NetworkKind] = PROPAGATION,
     expected_size: Any = None,
+    sha256: str | None = None,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Load a network of a kind for inference, in evaluation mode on `device`, and what the checkpoint says of itself.
 
-    The size comes from the file; with `expected_size` another one is refused. The info holds stage, step, size (a name)
-    and path.
+    kind: the kind it must be of, or one of these. The size comes from the file; with `expected_size` another one is
+    refused. sha256: see `read_checkpoint`. The info holds kind, stage, step, size (a name) and path.
     Raises ValueError naming file, what was found and what was expected.
     """
     path = Path(path)
-    content = read_checkpoint(path)
-    found = content.get("kind", PROPAGATION.name)
-    if found != kind.name:
-        raise ValueError(
-            f"{path} holds a network of kind '{found}', expected '{kind.name}'; give a checkpoint of that kind"
-        )
+    content = read_checkpoint(path, sha256)
+    kind = _kind_among((kind,) if isinstance(kind, NetworkKind) else kind, content, path)
     size_class = type(next(iter(kind.sizes.values())))
     try:
         size = size_class(**{key: _untupled(value) for key, value in content["size"].items()})
@@ -108,7 +107,7 @@ def load_network(
         )
     network = kind.build(size)
     load_state(network, content["network"], path)
-    info = {"stage": content["stage"], "step": content["step"], "size": size.name, "path": str(path)}
+    info = {"kind": kind.name, "stage": content["stage"], "step": content["step"], "size": size.name, "path": str(path)}
     return network.to(device, memory_format=torch.channels_last).eval(), info
 
 
@@ -146,25 +145,43 @@ def initialise_from(network: nn.Module, path: Path) -> str:
     return f"weights of {info['stage']}, step {info['step']}, from {path}"
 
 
-def _load(path: Path) -> Any:
+def _kind_among(kinds: Sequence[NetworkKind], content: Mapping[str, Any], path: Path) -> NetworkKind:
+    # Checkpoints of the first version, which had one kind, do not name it.
+    found = content.get("kind", PROPAGATION.name)
+    for kind in kinds:
+        if kind.name == found:
+            return kind
+    names = " or ".join(f"'{kind.name}'" for kind in kinds)
+    raise ValueError(f"{path} holds a network of kind '{found}', expected {names}; give a checkpoint of that kind")
+
+
+def _load(path: Path, sha256: str | None = None) -> Any:
     if not path.is_file():
         raise ValueError(f"no checkpoint at {path}; give the path of a .pt file, such as RUN/checkpoints/last.pt")
-    if damaged := _damaged_member(path):
-        raise ValueError(f"{path} is damaged at {damaged}; give another checkpoint, such as an earlier step-*.pt")
-    try:
-        with torch.serialization.safe_globals(_NUMPY_FLOAT):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's reader of pickles raises whatever the bytes lead it to
-        found = f"{path.stat().st_size} bytes that are truncated or no torch file"
-        raise ValueError(
-            f"{path} cannot be read: found {found}, expected a checkpoint ({_first_line(error)})"
-        ) from error
+    # One open file: a run that goes on puts another last.pt in its place at any moment.
+    with path.open("rb") as file:
+        if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise ValueError(
+                f"{path} is another file than when it was chosen, such as the last.pt of a run that goes on; copy the "
+                "checkpoint and give the copy"
+            )
+        if damaged := _damaged_member(file):
+            raise ValueError(f"{path} is damaged at {damaged}; give another checkpoint, such as an earlier step-*.pt")
+        file.seek(0)
+        try:
+            with torch.serialization.safe_globals(_NUMPY_FLOAT):
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch's reader of pickles raises whatever the bytes lead it to
+            found = f"{path.stat().st_size} bytes that are truncated or no torch file"
+            raise ValueError(
+                f"{path} cannot be read: found {found}, expected a checkpoint ({_first_line(error)})"
+            ) from error
 
 
-def _damaged_member(path: Path) -> str | None:
+def _damaged_member(file: BinaryIO) -> str | None:
     """The first member of a torch file whose check sum is wrong; torch loads it without a word."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             return archive.testzip()
     except zipfile.BadZipFile:
         return None  # torn, or no file of torch at all: torch says so

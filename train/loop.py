@@ -7,17 +7,17 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..models.propagation import train_batch_norm
 from .checkpoint import save_atomically
 from .clock import RunClock
 from .distributed import ALONE, RankGroup
 from .log import MetricsLog
-from .micro_batches import Batch, BatchDivision
+from .micro_batches import Batch, BatchDivision, to_device
+from .optimiser import set_learning_rate
 from .pictures import batch_picture
 from .run_checkpoints import RunCheckpoints, RunMemory
 from .stage import Scheduled, Stage
@@ -104,9 +104,7 @@ def train(
             train_batch_norm(network, learns_statistics)
             for name in stage.frozen:
                 network.get_submodule(name).eval()
-        for parameters in optimiser.param_groups:
-            # A group may have a share of the stage's rate.
-            parameters["lr"] = scheduled.learning_rate * parameters.get("factor", 1.0)
+        set_learning_rate(optimiser, scheduled.learning_rate)
         results = []
         for result in update(batch, step, scheduled, learns_statistics):
             if result.failed_ranks:
@@ -139,14 +137,6 @@ def train(
     return step
 
 
-def to_device(batch: Batch, device: torch.device) -> dict[str, Any]:
-    """The batch with its tensors on `device`."""
-    return {
-        name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-        for name, value in batch.items()
-    }
-
-
 def _validate(
     network: nn.Module,
     validators: Sequence[Validator],
@@ -173,17 +163,18 @@ def _shown(scheduled: Scheduled) -> dict[str, float]:
 def _fail(
     folder: Path, step: int, batch: Batch, scheduled: Scheduled, result: UpdateResult, saved: int, group: RankGroup
 ) -> None:
+    def file_of(rank: int) -> Path:
+        return folder / f"failed-batch-{step:08d}{'' if group.num_ranks == 1 else f'-rank-{rank}'}.pt"
+
+    if group.rank in result.failed_ranks:
+        content = {"step": step, "loss": result.loss, "gradient_norm": result.gradient_norm}
+        save_atomically(file_of(group.rank), {**content, "scheduled": vars(scheduled), "batch": dict(batch)})
     first = result.failed_ranks[0]
-    name = f"failed-batch-{step:08d}" + (f"-rank-{first}" if group.num_ranks > 1 else "") + ".pt"
     where = ""
     if group.num_ranks > 1:
         where = f" in process {' and '.join(map(str, result.failed_ranks))} of {group.num_ranks}"
-    if group.rank in result.failed_ranks:
-        content = {"step": step, "loss": result.loss, "gradient_norm": result.gradient_norm}
-        own = folder / f"failed-batch-{step:08d}{'' if group.num_ranks == 1 else f'-rank-{group.rank}'}.pt"
-        save_atomically(own, {**content, "scheduled": vars(scheduled), "batch": dict(batch)})
     keys = f" ({', '.join(batch.get('key', []))})" if group.rank == first else ""
     raise TrainingFailed(
         f"step {step}: loss {result.loss}, gradient norm {result.gradient_norm}: not finite{where}; the batch{keys} is "
-        f"in {folder / name}, the last checkpoint is of step {saved}; lower the learning rate or look at the batch"
+        f"in {file_of(first)}, the last checkpoint is of step {saved}; lower the learning rate or look at the batch"
     )

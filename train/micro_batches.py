@@ -1,9 +1,10 @@
-"""How a global batch is divided: into micro-batches, over processes, and into forward passes."""
+"""A global batch: how it is divided, into micro-batches, over processes, and into forward passes; where it lies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 Batch = Mapping[str, Any]
@@ -61,3 +62,11 @@ def rows_of(batch: Batch, rows: range) -> dict[str, Any]:
     """Return the given samples of a batch; tensors and lists have one row a sample, other values are for all."""
     chosen = slice(rows.start, rows.stop)
     return {name: value[chosen] if isinstance(value, Tensor | list) else value for name, value in batch.items()}
+
+
+def to_device(batch: Batch, device: torch.device) -> dict[str, Any]:
+    """Return the batch with its tensors on `device`."""
+    return {
+        name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+        for name, value in batch.items()
+    }

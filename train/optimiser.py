@@ -1,4 +1,4 @@
-"""The optimiser of a stage, over all parameters of its network; the loop sets its rate at every step."""
+"""The optimiser of a stage, over all parameters of its network, and its rate, which the loop sets at every step."""
 
 import torch
 from torch import nn
@@ -30,3 +30,9 @@ def make_optimiser(network: nn.Module, stage: Stage) -> torch.optim.Optimizer:
         momentum=stage.betas[0],
         weight_decay=stage.weight_decay,
     )
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the rate of the next update, of which each group takes its share."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group.get("factor", 1.0)

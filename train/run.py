@@ -1,18 +1,16 @@
 """Prepares a run: corpora, device, run folder, start point; then the loop. The same request again resumes it."""
 
 import contextlib
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from ..models.propagation import count_parameters
-from .checkpoint import RESUME_REQUIRED, initialise_from, load_state, read_checkpoint
+from .checkpoint import initialise_from
 from .device import choose_device
 from .distributed import ALONE, RankGroup
 from .log import MetricsLog
@@ -20,7 +18,7 @@ from .loop import LoopReport, LoopSettings, train
 from .micro_batches import BatchDivision
 from .optimiser import make_optimiser
 from .request import RunRequest
-from .run_checkpoints import RunMemory
+from .run_checkpoints import RunMemory, StartPoint, resume
 from .run_data import BatchSource, RunData, open_companion, open_data
 from .run_folder import claim_folder
 from .stopping import stop_on_signals
@@ -68,19 +66,18 @@ def run(
     optimiser = make_optimiser(network, request.stage)
     last = request.out / "checkpoints" / "last.pt"
     with contextlib.ExitStack() as stack:
-        start = {"step": 0, "window": {}, "from": prepared.started_from}
+        start = StartPoint(origin=prepared.started_from)
 
-        def claim_and_resume() -> None:
+        def claim_and_resume() -> StartPoint:
             stack.enter_context(claim_folder(request))
-            if last.exists():
-                start.update(_resume(last, network, optimiser, settings.num_steps))
+            return resume(last, network, optimiser, settings.num_steps) if last.exists() else start
 
-        group.together(claim_and_resume if group.is_first else lambda: None)
+        start = group.together(claim_and_resume if group.is_first else lambda: start)
         start = _shared_start(start, network, optimiser, group)
         log = None
         if group.is_first:
-            announce(_opening(request, settings, network, start["from"]))
-            log = stack.enter_context(contextlib.closing(MetricsLog(request.out, start["step"])))
+            announce(_opening(request, settings, network, start.origin))
+            log = stack.enter_context(contextlib.closing(MetricsLog(request.out, start.step)))
             for note in (*data.notes, log.note):
                 if note:
                     announce(note)
@@ -93,8 +90,8 @@ def run(
             request.stage,
             settings,
             request.out,
-            start_step=start["step"],
-            memory=RunMemory(start["window"]),
+            start_step=start.step,
+            memory=RunMemory(start.window),
             batches=data.batches,
             validators=data.validators,
             log=log,
@@ -103,7 +100,7 @@ def run(
             companion=data.companion,
             group=group,
         )
-    return RunResult(steps=steps, finished=steps == settings.num_steps, checkpoint=last, started_from=start["from"])
+    return RunResult(steps=steps, finished=steps == settings.num_steps, checkpoint=last, started_from=start.origin)
 
 
 def compile_parts(network: nn.Module, backend: str = "inductor") -> None:
@@ -148,17 +145,18 @@ def _check_micro_batch(request: RunRequest, division: BatchDivision, network: nn
 
 
 def _shared_start(
-    start: Mapping[str, Any], network: nn.Module, optimiser: torch.optim.Optimizer, group: RankGroup
-) -> Mapping[str, Any]:
+    start: StartPoint, network: nn.Module, optimiser: torch.optim.Optimizer, group: RankGroup
+) -> StartPoint:
     """Give all processes the start of the first one: weights, optimiser, step."""
     if group.num_ranks == 1:
         return start
-    own = {**start, "network": network.state_dict(), "optimiser": optimiser.state_dict()}
+    own = {**vars(start), "network": network.state_dict(), "optimiser": optimiser.state_dict()}
     shared = group.from_first(own if group.is_first else None)
+    states = {name: shared.pop(name) for name in ("network", "optimiser")}
     if not group.is_first:
-        network.load_state_dict(shared["network"])
-        optimiser.load_state_dict(shared["optimiser"])
-    return {name: shared[name] for name in start}
+        network.load_state_dict(states["network"])
+        optimiser.load_state_dict(states["optimiser"])
+    return StartPoint(**shared)
 
 
 def _opening(request: RunRequest, settings: LoopSettings, network: nn.Module, started_from: str) -> str:
@@ -187,29 +185,3 @@ def _loop_settings(request: RunRequest, division: BatchDivision, device: torch.d
         picture_every=min(5000, often) if request.picture_every is None else request.picture_every,
         validate_every=request.steps_between_validations,
     )
-
-
-def _resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, num_steps: int) -> dict[str, Any]:
-    content = read_checkpoint(path)
-    missing = [key for key in RESUME_REQUIRED if key not in content]
-    if missing:
-        raise ValueError(
-            f"{path} lacks {' and '.join(missing)}, so the run cannot go on from it; "
-            "start a new run with --init and another --out"
-        )
-    size = json.loads(json.dumps(asdict(network.size)))
-    if json.loads(json.dumps(content["size"])) != size or not 0 <= content["step"] <= num_steps:
-        raise ValueError(
-            f"{path} is of step {content['step']} and a network of size {content['size']}, this run has {num_steps} "
-            f"steps and {size}: it is no checkpoint of this run; start a new one with --init and another --out"
-        )
-    load_state(network, content["network"], path)
-    try:
-        optimiser.load_state_dict(content["optimiser"])
-        RunMemory(content["window"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: optimiser or log window does not fit this run ({type(error).__name__}: {error}); start a new one "
-            "with --init and another --out"
-        ) from error
-    return {"step": content["step"], "window": content["window"], "from": f"step {content['step']} of {path}"}

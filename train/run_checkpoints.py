@@ -1,15 +1,20 @@
-"""The checkpoints of a run, and what it remembers beside its weights."""
+"""The checkpoints of a run: written, with what it remembers beside its weights, and gone on from."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from .checkpoint import checkpoint_content, save_atomically
+from .checkpoint import checkpoint_content, load_state, read_checkpoint, save_atomically
 from .log import MetricWindow
 from .stage import Stage
+
+# What a run needs to go on, beside the weights, which are enough for inference.
+RESUME_REQUIRED = ("optimiser", "window")
 
 
 class RunMemory:
@@ -79,3 +84,40 @@ class RunCheckpoints:
             optimiser=self._optimiser,
             window=self._memory.state(),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartPoint:
+    """Where a run begins: finished steps, the state of its `RunMemory`, and in words what its weights are from."""
+
+    step: int = 0
+    window: Mapping[str, Any] = field(default_factory=dict)
+    origin: str
+
+
+def resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, num_steps: int) -> StartPoint:
+    """Put weights and optimiser where the run stood at a checkpoint of it; ValueError when it is none of this run."""
+    content = read_checkpoint(path)
+    missing = [key for key in RESUME_REQUIRED if key not in content]
+    if missing:
+        raise ValueError(
+            f"{path} lacks {' and '.join(missing)}, so the run cannot go on from it; "
+            "start a new run with --init and another --out"
+        )
+    size = json.loads(json.dumps(asdict(network.size)))
+    if json.loads(json.dumps(content["size"])) != size or not 0 <= content["step"] <= num_steps:
+        raise ValueError(
+            f"{path} is of step {content['step']} and a network of size {content['size']}, this run has {num_steps} "
+            f"steps and {size}: it is no checkpoint of this run; start a new one with --init and another --out"
+        )
+    load_state(network, content["network"], path)
+    try:
+        optimiser.load_state_dict(content["optimiser"])
+        RunMemory(content["window"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: optimiser or log window does not fit this run ({type(error).__name__}: {error}); start a new one "
+            "with --init and another --out"
+        ) from error
+    step = content["step"]
+    return StartPoint(step=step, window=content["window"], origin=f"step {step} of {path}")

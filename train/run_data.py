@@ -64,10 +64,13 @@ def open_data(request: RunRequest, device: torch.device, autocast: torch.dtype |
 
 
 def open_companion(request: RunRequest, device: torch.device) -> nn.Module | None:
-    """Load the frozen network that the stage needs besides, None where it needs none."""
+    """Load the frozen network that the stage needs besides, None where it needs none; ValueError."""
     if request.stage.companion is None:
         return None
-    network, _ = load_network(request.propagation, device, kind=KINDS[request.stage.companion])
+    try:
+        network, _ = load_network(request.companion, device, kind=KINDS[request.stage.companion])
+    except ValueError as error:
+        raise ValueError(f"--companion of stage {request.stage.name}: {error}") from error
     return network.requires_grad_(False)
 
 

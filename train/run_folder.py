@@ -1,7 +1,6 @@
 """The folder of a run: claimed by one process, for one set of settings, which stand in its config.json."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
@@ -12,8 +11,10 @@ from typing import Any
 import torch
 
 from ..datagen.storage.files import atomic_write_json, is_temporary, read_json, remove_files
+from ..datagen.storage.folder_lock import hold_lock
 from ..datagen.storage.store import open_store
-from .request import RunRequest, run_identity, with_defaults
+from .request import RunRequest
+from .run_identity import run_identity, with_defaults
 from .sample_settings import dotted
 
 CONFIG_SCHEMA = 1
@@ -41,11 +42,8 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
     elif out.exists() and any(_is_foreign(entry) for entry in out.iterdir()):
         raise ValueError(f"{out} is not empty and holds no run; give a new or empty folder")
     out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ValueError(f"{out} is being trained by another process; wait for it or use another --out") from error
+    refusal = ValueError(f"{out} is being trained by another process; wait for it or use another --out")
+    with hold_lock(out / ".lock", refusal):
         for folder in (out, out / "checkpoints", out / "pictures", *out.glob("validation/*")):
             remove_files(*[entry for entry in folder.glob(".*") if is_temporary(entry)])
         if config_path.exists():
@@ -71,7 +69,7 @@ def _config(request: RunRequest, identity: dict[str, Any]) -> dict[str, Any]:
         "identity": identity,
         "data": sources,
         "init": None if request.init is None else str(request.init.resolve()),
-        "companion": None if request.propagation is None else str(request.propagation.resolve()),
+        "companion": None if request.companion is None else str(request.companion.resolve()),
         "validate": [f"{_absolute(place)}={split}" for place, split in request.validate_on],
         "run": {
             "device": request.device,

@@ -8,6 +8,9 @@ from ..models.propagation import count_parameters
 from .sample_settings import dotted, names_set_by, settings_class, whole_sample_settings
 from .stage import Stage
 
+# The title, the first rows, or what makes the stage.
+_NOT_ROWS = ("name", "summary", "size", "start_from", "network", "step", "sources")
+
 
 def stage_table(stage: Stage, size: str | None = None) -> Table:
     """One row a setting of the stage with its value and its source, and the parameter count of the network.
@@ -20,19 +23,20 @@ def stage_table(stage: Stage, size: str | None = None) -> Table:
     for name, module in network.named_children():
         table.add_row(f"  {name}", f"{count_parameters(module):,} parameters", "counted")
     table.add_row("start", stage.start_from, "")
-    for field in fields(stage):
-        value = getattr(stage, field.name)
-        if field.name in ("name", "summary", "size", "start_from", "network", "step", "sources"):
-            continue
-        source = stage.sources.get(field.name, "")
-        if field.name != "sample_settings":
-            table.add_row(field.name, _readable(value), source)
-            continue
-        kind, own = settings_class(stage.data)[0].__name__, names_set_by(stage)
-        table.add_row("sample_settings.", f"those of {kind}", source)
-        for name, number in dotted(whole_sample_settings(stage)):
-            table.add_row(f"  {name}", _readable(number), "set by the stage" if name in own else "default")
+    for name in (field.name for field in fields(stage) if field.name not in _NOT_ROWS):
+        source = stage.sources.get(name, "")
+        if name == "sample_settings":
+            _add_sample_rows(table, stage, source)
+        else:
+            table.add_row(name, _readable(getattr(stage, name)), source)
     return table
+
+
+def _add_sample_rows(table: Table, stage: Stage, source: str) -> None:
+    kind, own = settings_class(stage.data)[0].__name__, names_set_by(stage)
+    table.add_row("sample_settings.", f"those of {kind}", source)
+    for name, value in dotted(whole_sample_settings(stage)):
+        table.add_row(f"  {name}", _readable(value), "set by the stage" if name in own else "default")
 
 
 def _readable(value: object) -> str:
@@ -45,5 +49,5 @@ def _readable(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, tuple):
-        return ", ".join(_readable(item) for item in value)
+        return ", ".join(_readable(item) for item in value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

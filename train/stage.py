@@ -50,8 +50,8 @@ class StepFunction(Protocol):
 class Stage:
     """A training stage.
 
-    `data` is a key of `batches.PARTS`; `sample_settings` are keyword arguments of its samples, `step_settings` of its
-    step. `batch_size` is that of all processes together, a multiple of `micro_batch`: the samples over which batch
+    `data` is a kind of data, see `batches`; `sample_settings` are keyword arguments of its samples, `step_settings` of
+    its step. `batch_size` is that of all processes together, a multiple of `micro_batch`: the samples over which batch
     statistics are taken, whatever the number of processes. `train_batch_norm_until` is the fraction of the steps for
     which batch-norm statistics are learnt: 0 is the published setting (frozen ImageNet statistics), 1 never freezes.
     `companion` is the kind of a frozen network that the step needs besides. `frozen` names sub-networks that stay as

@@ -110,27 +110,18 @@ class GlobalUpdate:
         if not sums:
             self._statistics.forget()
             return None, True
-        losses, failed = self._exchange(sums)
-        if failed:
-            result = UpdateResult(
-                loss=losses["loss"],
-                gradient_norm=math.nan,
-                metrics=losses,
-                predicted=predicted,
-                failed_ranks=failed,
-            )
-            return result, True
-        self._statistics.merge(self._group.gather)
-        self._group.sum_gradients(self._parameters)
-        norm = self._clip(self._stage.gradient_clip or math.inf).item()
+        metrics, failed = self._exchange(sums)
+        norm = math.nan
+        if not failed:
+            self._statistics.merge(self._group.gather)
+            self._group.sum_gradients(self._parameters)
+            norm = self._clip(self._stage.gradient_clip or math.inf).item()
+            # A process alone has looked at its loss only; of several, finite gradients may have a sum that is not.
+            failed = () if math.isfinite(norm) else (0,)
         result = UpdateResult(
-            loss=losses["loss"],
-            gradient_norm=norm,
-            metrics=losses,
-            predicted=predicted,
-            failed_ranks=() if math.isfinite(norm) else (0,),
+            loss=metrics["loss"], gradient_norm=norm, metrics=metrics, predicted=predicted, failed_ranks=failed
         )
-        return result, ends[0]
+        return result, ends[0] or bool(failed)
 
     def _predictions(
         self, micro_batch: dict[str, Any], step: int, scheduled: Scheduled

@@ -1,4 +1,4 @@
-"""Fixtures for training: a tiny stage, batches of moving squares, one thread."""
+"""Fixtures for training: a tiny stage, batches of moving squares."""
 
 from dataclasses import replace
 
@@ -6,15 +6,6 @@ import numpy as np
 import pytest
 import torch
 from vosforge.train.stages.propagation_mini import PROPAGATION_RENDERED_MINI
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors on several threads wait for one another, above all beside other work on the machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

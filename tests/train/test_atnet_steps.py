@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from step_checks import assert_samples_are_apart, learn, rows
 from vosforge.datagen.simulation.scribbles.annotated_input import AnnotatedInputSettings
 from vosforge.models.propagation import train_batch_norm
 from vosforge.train.optimiser import make_optimiser
@@ -47,10 +48,6 @@ def squares(num=4, frames=3):
     return {**{name: torch.from_numpy(value) for name, value in tensors.items()}, "key": ["squares"] * num}
 
 
-def rows(batch, chosen):
-    return {name: value[chosen] for name, value in batch.items() if name != "key"}
-
-
 def take_step(stage, network, batch, step=0, seed=0):
     scheduled = stage.at(step, stage.num_steps)
     return stage.step(network, batch, np.random.default_rng(seed), scheduled, **stage.step_settings)
@@ -71,15 +68,9 @@ def test_every_parameter_of_the_part_gets_a_gradient_and_no_other(stage, network
 
 
 def test_overfits_one_batch(stage, network):
-    optimiser, losses, batch = make_optimiser(network, stage), [], squares(frames=2)
-    for step in range(35):
-        for group in optimiser.param_groups:
-            group["lr"] = 3e-2 if stage.frozen else 1e-2
-        result = take_step(stage, network, batch, seed=step % 4)
-        optimiser.zero_grad()
-        result.loss.backward()
-        optimiser.step()
-        losses.append(result.loss.item())
+    optimiser, batch = make_optimiser(network, stage), squares(frames=2)
+    rate = 3e-2 if stage.frozen else 1e-2
+    losses, result = learn(optimiser, 35, lambda step: take_step(stage, network, batch, seed=step % 4), rate)
     assert losses[-1] < 0.4 * losses[0]
     assert result.metrics["iou"] > 0.7
 
@@ -97,12 +88,7 @@ def test_frozen_part_keeps_weights_and_statistics(stage, network):
 
 def test_with_frozen_statistics_a_sample_does_not_see_the_others(stage, network):
     train_batch_norm(trained_part(stage, network), False)
-    batch = squares()
-    whole = take_step(stage, network, batch)
-    halves = [take_step(stage, network, rows(batch, chosen)) for chosen in ([0, 1], [2, 3])]
-    assert whole.loss.item() == pytest.approx(sum(half.loss.item() for half in halves) / 2, rel=1e-4)
-    turned = take_step(stage, network, rows(batch, [3, 2, 1, 0]))
-    assert turned.loss.item() == pytest.approx(whole.loss.item(), rel=1e-4)
+    assert_samples_are_apart(lambda batch: take_step(stage, network, batch), squares(), rel=1e-4)
 
 
 def test_predicted_ids_are_those_of_the_frames_asked_for(stage, network):

@@ -33,7 +33,7 @@ def saved(network, tmp_path):
 
 def test_loaded_network_answers_as_the_saved_one(network, saved):
     loaded, info = load_network(saved)
-    assert info == {"stage": "s", "step": 3, "size": "tiny", "path": str(saved)}
+    assert info == {"kind": "propagation", "stage": "s", "step": 3, "size": "tiny", "path": str(saved)}
     rgb = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         assert torch.equal(loaded.encode_query(rgb).key, network.eval().encode_query(rgb).key)
@@ -91,13 +91,24 @@ def test_weight_of_another_shape_is_named(saved):
         load_network(saved)
 
 
-def test_write_that_breaks_off_leaves_the_old_checkpoint_whole(saved, monkeypatch):
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (OSError("disk full"), "disk full"),
+        # What torch says when the disk is full.
+        (
+            RuntimeError("unexpected pos 64 vs 0"),
+            r"last\.pt could not be written \(unexpected pos.*is there room on the disk",
+        ),
+    ],
+)
+def test_write_that_breaks_off_is_named_and_leaves_the_old_checkpoint_whole(saved, monkeypatch, failure, said):
     def half(content, file):
         file.write(b"half")
-        raise OSError("disk full")
+        raise failure
 
     monkeypatch.setattr(checkpoint.torch, "save", half)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match=said):
         save_atomically(saved, {"schema": 1})
     monkeypatch.undo()
     assert read_checkpoint(saved)["step"] == 3
@@ -151,15 +162,3 @@ def test_a_damaged_checkpoint_is_never_used(saved):
     saved.write_bytes(content)
     with pytest.raises(ValueError, match=r"last\.pt is damaged at .*give another checkpoint"):
         load_network(saved)
-
-
-def test_a_full_disk_is_named_and_the_old_checkpoint_stays(saved, monkeypatch):
-    def unexpected(content, file):
-        file.write(b"half")
-        raise RuntimeError("unexpected pos 64 vs 0")
-
-    monkeypatch.setattr(checkpoint.torch, "save", unexpected)
-    with pytest.raises(OSError, match=r"last\.pt could not be written .*is there room on the disk"):
-        save_atomically(saved, {"schema": 1})
-    monkeypatch.undo()
-    assert read_checkpoint(saved)["step"] == 3

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from step_checks import assert_samples_are_apart, learn, without_gradient
 from vosforge.datagen.samples.click_samples import click_table
 from vosforge.datagen.simulation.clicks.clicks import Click
 from vosforge.models.propagation import train_batch_norm
@@ -47,10 +48,6 @@ def squares(num=4):
     }
 
 
-def rows(batch, chosen):
-    return {name: value[chosen] for name, value in batch.items() if name != "key"}
-
-
 def take_step(stage, network, batch, step=0, seed=0, **more):
     keywords = {**stage.step_settings, **more}
     if stage.companion:
@@ -75,7 +72,7 @@ STAGES = [CLICKNET_MINI, CLICKNET_MASK_MINI, OSVOS_PARENT_MINI]
 def test_every_parameter_of_a_clicking_system_gets_a_gradient(stage):
     stage, network = tiny(stage), fresh(stage)
     take_step(stage, network, squares()).loss.backward()
-    assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().max() > 0] == []
+    assert without_gradient(network) == []
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
@@ -85,15 +82,7 @@ def test_a_clicking_system_overfits_one_batch(stage):
     # OSVOS, which gets no clicks, cannot tell two equal squares apart.
     if stage.data == "foregrounds":
         batch["labels"] = (batch["rgb"][:, 0] > 0.8).long()
-    optimiser, losses = make_optimiser(network, stage), []
-    for _ in range(100):
-        for group in optimiser.param_groups:
-            group["lr"] = 1e-2
-        result = take_step(stage, network, batch)
-        optimiser.zero_grad()
-        result.loss.backward()
-        optimiser.step()
-        losses.append(result.loss.item())
+    losses, result = learn(make_optimiser(network, stage), 100, lambda _: take_step(stage, network, batch), rate=1e-2)
     # Answers are of stride 8, squares of 20 pixels.
     assert losses[-1] < 0.3 * losses[0] and result.metrics["iou"] > 0.6
 
@@ -102,12 +91,7 @@ def test_a_clicking_system_overfits_one_batch(stage):
 def test_with_frozen_statistics_a_clicked_sample_does_not_see_the_others(stage):
     stage, network = tiny(stage), fresh(stage)
     train_batch_norm(network, False)
-    batch = squares()
-    whole = take_step(stage, network, batch)
-    halves = [take_step(stage, network, rows(batch, chosen)) for chosen in ([0, 1], [2, 3])]
-    assert whole.loss.item() == pytest.approx(sum(half.loss.item() for half in halves) / 2, rel=1e-4)
-    turned = take_step(stage, network, rows(batch, [3, 2, 1, 0]))
-    assert torch.equal(turned.predicted.flip(0), whole.predicted)
+    assert_samples_are_apart(lambda batch: take_step(stage, network, batch), squares(), rel=1e-4)
 
 
 class Recorder(torch.nn.Module):

@@ -7,30 +7,30 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from fusion_world import IDS, NUM_FRAMES, frame_of, write_clips
+from tiny_checkpoints import write_tiny_checkpoint
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.soft_mask_reader import SoftMaskReader
 from vosforge.datagen.imaging.images import decode_jpeg
 from vosforge.datagen.verify.corpus import verify
-from vosforge.models.propagation import SIZES, PropagationNetwork
-from vosforge.train.checkpoint import checkpoint_content, load_network, save_atomically
+from vosforge.train.checkpoint import load_network
 from vosforge.train.commands.fusion_data import FusionData, command_device, fusion_farm, fusion_settings, run
 from vosforge.train.fusion_data.settings import FusionDataSettings, reference_at, reference_frames
 from vosforge.train.inference.propagation import PropagationSettings, propagate, propagate_soft
-from vosforge.train.networks import FUSION
 
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
     """A checkpoint and a corpus of three clips, the last in "val"."""
     folder = tmp_path_factory.mktemp("places")
-    torch.manual_seed(2)
-    write_checkpoint(folder / "network.pt", PropagationNetwork(SIZES["tiny"]))
-    return {"checkpoint": folder / "network.pt", "data": str(write_clips(folder / "clips"))}
+    checkpoint = write_tiny_checkpoint(folder / "network.pt", "propagation", seed=2)
+    return {"checkpoint": checkpoint, "data": str(write_clips(folder / "clips"))}
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +38,6 @@ def made(places, tmp_path_factory):
     out = tmp_path_factory.mktemp("made") / "out"
     assert run(command(places, out)) == 0
     return out
-
-
-def write_checkpoint(path, network):
-    content = checkpoint_content(
-        network, stage="propagation-rendered", step=7, optimiser=torch.optim.SGD(network.parameters(), 1), window={}
-    )
-    return save_atomically(path, content)
 
 
 def command(places, out, /, **options):
@@ -209,8 +202,7 @@ def test_a_clip_takes_a_gpu_where_the_network_runs_on_one(places):
 def test_other_settings_or_another_checkpoint_are_refused_in_the_same_folder(places, made, tmp_path):
     with pytest.raises(ValueError, match=r"another corpus: reach is 5, asked for 6"):
         run(command(places, made, reach=6))
-    torch.manual_seed(3)
-    other = write_checkpoint(tmp_path / "other.pt", PropagationNetwork(SIZES["tiny"]))
+    other = write_tiny_checkpoint(tmp_path / "other.pt", "propagation", seed=3)
     with pytest.raises(ValueError, match=r"another corpus: checkpoint_sha256 is"):
         run(command({**places, "checkpoint": other}, made))
 
@@ -218,13 +210,18 @@ def test_other_settings_or_another_checkpoint_are_refused_in_the_same_folder(pla
 def test_a_checkpoint_that_changes_while_the_job_runs_is_named(places, tmp_path):
     from vosforge.train.fusion_data.job import FusionDataJob, make_fusion_data
 
-    path = shutil.copy(places["checkpoint"], tmp_path / "last.pt")
+    path = Path(shutil.copy(places["checkpoint"], tmp_path / "last.pt"))
     job = FusionDataJob(root=str(tmp_path / "out"), source=places["data"], checkpoint=str(path), name="soft")
-    torch.manual_seed(4)
-    write_checkpoint(path, PropagationNetwork(SIZES["tiny"]))
-    report = make_fusion_data(job, command(places, tmp_path).farm())
+
+    def train_on(_num_clips):
+        write_tiny_checkpoint(path, "propagation", seed=4)
+
+    report = make_fusion_data(job, command(places, tmp_path, workers=2).farm(), on_begin=train_on)
     assert report.made == 0 and "copy the checkpoint" in report.missing["soft-000000"]
     assert len(json.loads((tmp_path / "out" / "index.json").read_text())["missing"]) == 3
+    with pytest.raises(ValueError, match=r"last\.pt is another file than when it was chosen"):
+        make_fusion_data(replace(job, root=str(tmp_path / "later")), command(places, tmp_path).farm())
+    assert not (tmp_path / "later").exists()
 
 
 def test_a_clip_with_changed_bytes_is_missing_by_name_and_the_others_are_made(places, made, tmp_path):
@@ -242,7 +239,7 @@ def test_a_clip_with_changed_bytes_is_missing_by_name_and_the_others_are_made(pl
 
 
 def test_mistakes_are_named_before_anything_is_written(places, tmp_path):
-    fusion = write_checkpoint(tmp_path / "fusion.pt", FUSION.named("tiny"))
+    fusion = write_tiny_checkpoint(tmp_path / "fusion.pt", "fusion")
     for options, said in (
         ({"checkpoint": fusion}, "of kind 'fusion', expected 'propagation'"),
         ({"checkpoint": tmp_path / "none.pt"}, "no checkpoint at"),

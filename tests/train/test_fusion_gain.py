@@ -194,7 +194,7 @@ def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
         ({"first": (1.5,)}, "give fractions from 0 to 1"),
         ({"min_area": 0}, "give 1 pixel or more"),
         ({"attention_top_k": -1}, "give 1 or more, or 0 for all"),
-        ({"pictures": -1}, "0 for none"),
+        ({"pictures": -1}, "--pictures is -1; give .*0"),
         ({"sequence": ("other",)}, "no sequence 'other'"),
     ):
         with pytest.raises(EvaluationError, match=said):

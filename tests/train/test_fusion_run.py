@@ -1,13 +1,12 @@
-"""A run of a fusion stage: beside its propagation network, stopped and resumed, and started from what does not fit."""
+"""A run of a fusion stage: beside its propagation network, and started from what does not fit."""
 
 from dataclasses import replace
 
 import pytest
-import torch
 from fusion_world import write_clips, write_soft_masks
-from trained_runs import assert_same_training, requests, silent, whole_and_halved
-from vosforge.models.propagation import SIZES, PropagationNetwork
-from vosforge.train.checkpoint import checkpoint_content, load_network, save_atomically
+from tiny_checkpoints import write_tiny_checkpoint
+from trained_runs import requests, silent
+from vosforge.train.checkpoint import load_network
 from vosforge.train.log import read_metrics
 from vosforge.train.networks import FUSION
 from vosforge.train.run import run
@@ -16,23 +15,11 @@ from vosforge.train.stages.fusion import FUSION_RENDERED_MINI
 
 @pytest.fixture
 def request_for(tmp_path):
-    torch.manual_seed(1)
-    network = PropagationNetwork(SIZES["tiny"])
-    content = checkpoint_content(
-        network, stage="propagation-rendered", step=1, optimiser=torch.optim.SGD(network.parameters(), 1), window={}
-    )
-    propagation = save_atomically(tmp_path / "propagation.pt", content)
+    propagation = write_tiny_checkpoint(tmp_path / "propagation.pt", "propagation", seed=1)
     # Held out is the last of the clips.
     soft = write_soft_masks(tmp_path / "soft", num_clips=3)
     stage = replace(FUSION_RENDERED_MINI, size="tiny", num_steps=6, batch_size=2, crop_size=32)
-
-    return requests(stage, soft, tmp_path, propagation=propagation)
-
-
-def test_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(request_for):
-    one, two = whole_and_halved(request_for)
-    assert one["kind"] == "fusion"
-    assert_same_training(one, two)
+    return requests(stage, soft, tmp_path, companion=propagation)
 
 
 def test_pictures_and_validation_on_held_out_clips_are_written(request_for):
@@ -46,11 +33,11 @@ def test_pictures_and_validation_on_held_out_clips_are_written(request_for):
 
 
 def test_what_does_not_fit_is_named(request_for, tmp_path):
-    with pytest.raises(ValueError, match=r"needs a trained propagation network.*--propagation CKPT"):
-        request_for(propagation=None)
+    with pytest.raises(ValueError, match=r"needs a trained propagation network.*--companion CKPT"):
+        request_for(companion=None)
     finished = run(request_for("first", num_steps=2), report=silent, announce=silent)
     with pytest.raises(ValueError, match="of kind 'fusion', expected 'propagation'"):
-        run(request_for("second", propagation=finished.checkpoint), report=silent, announce=silent)
+        run(request_for("second", companion=finished.checkpoint), report=silent, announce=silent)
     clips = write_clips(tmp_path / "clips")
     with pytest.raises(ValueError, match=r"holds no soft masks.*fusion-data"):
         run(request_for("third", data=((clips, 1.0),)), report=silent, announce=silent)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from step_checks import learn
 from vosforge.models.aggregate import soft_aggregate
 from vosforge.models.propagation import SIZES, PropagationNetwork
 from vosforge.train.inference.fusion import blend_linearly, fused_logits, memorize_interaction
@@ -73,16 +74,8 @@ def test_every_parameter_gets_a_gradient_and_the_companion_none(stage, network, 
 
 
 def test_learns_to_take_the_masks_that_are_right(stage, network, companion, batch):
-    optimiser = make_optimiser(network, replace(stage, learning_rate=replace(stage.learning_rate, peak=1e-2)))
-    for group in optimiser.param_groups:
-        group["lr"] = 1e-2
-    losses = []
-    for _ in range(80):
-        result = take_step(stage, network, companion, batch)
-        optimiser.zero_grad()
-        result.loss.backward()
-        optimiser.step()
-        losses.append(result.loss.item())
+    optimiser = make_optimiser(network, stage)
+    losses, result = learn(optimiser, 80, lambda _: take_step(stage, network, companion, batch), rate=1e-2)
     assert losses[-1] < 0.1 * losses[0]
     assert result.metrics["iou"] > 0.95 and result.predicted.shape == (2, 1, SIDE, SIDE)
     assert result.metrics["iou_new"] == 1 and result.metrics["iou_previous"] < 0.6

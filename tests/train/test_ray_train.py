@@ -27,7 +27,9 @@ def request_for(tiny_stage, tiny_corpus, tmp_path):
     def make(name="run", **changes):
         settings = {"log_every": 1, "checkpoint_every": 1, "picture_every": 0, "device": "cpu", "num_steps": 40}
         stage = replace(tiny_stage, batch_size=2, micro_batch=1)
-        return RunRequest(stage=stage, data=((tiny_corpus, 1.0),), out=tmp_path / name, **(settings | changes))
+        return RunRequest(
+            **{"stage": stage, "data": ((tiny_corpus, 1.0),), "out": tmp_path / name} | settings | changes
+        )
 
     return make
 
@@ -125,9 +127,12 @@ def test_signal_stops_the_run_after_a_checkpoint_and_the_same_request_goes_on(cl
 
 def test_paths_are_made_whole_for_processes_elsewhere(request_for, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    given = request_for(init=Path("a.pt"), validate_on=((Path("davis"), "val"), ("s3://bucket/x", "val")))
+    places = ((Path("davis"), "val"), ("s3://bucket/x", "val"))
+    fusing = replace(request_for().stage, companion="propagation")
+    given = request_for(stage=fusing, init=Path("a.pt"), companion=Path("b.pt"), validate_on=places)
     whole = with_absolute_paths(replace(given, out=Path("run"), data=((Path("c"), 2.0), ("s3://bucket/c", 1.0))))
-    assert whole.out == tmp_path / "run" and whole.init == tmp_path / "a.pt" and whole.propagation is None
+    assert (whole.out, whole.init, whole.companion) == (tmp_path / "run", tmp_path / "a.pt", tmp_path / "b.pt")
+    assert with_absolute_paths(request_for()).companion is None
     assert whole.data == ((tmp_path / "c", 2.0), ("s3://bucket/c", 1.0))
     assert whole.validate_on == ((tmp_path / "davis", "val"), ("s3://bucket/x", "val"))
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 from fusion_world import write_soft_masks
-from vosforge.train.checkpoint import checkpoint_content, read_checkpoint, save_atomically
-from vosforge.train.networks import KINDS
+from tiny_checkpoints import write_tiny_checkpoint
+from vosforge.train.checkpoint import read_checkpoint
 from vosforge.train.request import RunRequest
 from vosforge.train.run import run
 from vosforge.train.stages.table import STAGES
 
 NUM_STEPS = 4
+COMPANIONS = sorted({stage.companion for stage in STAGES.values()} - {None})
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +24,8 @@ def places(tiny_world, tmp_path_factory):
     return {
         "clips": tiny_world.write(root / "clips"),
         "fusion": write_soft_masks(root / "soft"),
-        **{kind: companion(root, kind) for kind in sorted({stage.companion for stage in STAGES.values()} - {None})},
+        **{kind: write_tiny_checkpoint(root / f"{kind}.pt", kind, seed=1) for kind in COMPANIONS},
     }
-
-
-def companion(root, kind):
-    """A checkpoint of a tiny network of a kind that a stage needs beside its own."""
-    torch.manual_seed(1)
-    network = KINDS[kind].named("tiny")
-    optimiser = torch.optim.SGD(network.parameters(), lr=1)
-    content = checkpoint_content(network, stage=kind, step=1, optimiser=optimiser, window={})
-    return save_atomically(root / f"{kind}.pt", content)
 
 
 def interrupt_half_way(report):
@@ -64,7 +56,7 @@ def test_half_the_steps_and_the_other_half_after_a_resume_are_all_steps(name, pl
             stage=stage,
             data=((place, 1.0),),
             out=tmp_path / folder,
-            propagation=places.get(stage.companion),
+            companion=places.get(stage.companion),
             device="cpu",
             log_every=3,
             picture_every=0,
@@ -77,4 +69,5 @@ def test_half_the_steps_and_the_other_half_after_a_resume_are_all_steps(name, pl
     assert whole.finished and resumed.finished and resumed.started_from.startswith("step 2 of")
     one, other = (read_checkpoint(result.checkpoint) for result in (whole, resumed))
     assert same(one, other)
+    assert one["kind"] == stage.network.name
     assert one["step"] == NUM_STEPS and one["optimiser"]["state"]

@@ -6,12 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tiny_checkpoints import write_tiny_checkpoint
 from trained_runs import endless, requests, silent, stopped_at
+from vosforge.datagen.storage.files import sha256_of_file
 from vosforge.train import run as run_module
 from vosforge.train.checkpoint import load_network, read_checkpoint
 from vosforge.train.log import read_metrics
+from vosforge.train.request import RunRequest
 from vosforge.train.run import compile_parts, run
 from vosforge.train.run_folder import RunMismatch
+from vosforge.train.run_identity import run_identity, with_defaults
 from vosforge.train.validation.validator import Validation
 
 
@@ -117,14 +121,32 @@ def test_batch_smaller_than_a_micro_batch_is_one_and_others_must_be_multiples(ti
         run(request_for(stage=stage, batch_size=6), report=silent, announce=silent)
 
 
-def test_companion_must_be_given_where_it_is_needed_and_only_there(tiny_stage, request_for, tmp_path):
-    needs = replace(tiny_stage, companion="propagation")
-    with pytest.raises(ValueError, match=r"needs a trained propagation network .*; give --propagation CKPT"):
+@pytest.mark.parametrize("kind", ["propagation", "clicknet"])
+def test_companion_must_be_given_where_it_is_needed_and_be_of_its_kind(kind, tiny_stage, request_for, tmp_path):
+    needs = replace(tiny_stage, companion=kind)
+    with pytest.raises(ValueError, match=rf"needs a trained {kind} network .*; give --companion CKPT, a checkpoint of"):
         request_for(stage=needs)
-    with pytest.raises(ValueError, match="needs no network beside its own; leave --propagation out"):
-        request_for(propagation=tmp_path / "some.pt")
-    with pytest.raises(ValueError, match=r"no checkpoint at .*some\.pt"):
-        run(request_for(stage=needs, propagation=tmp_path / "some.pt"), report=silent, announce=silent)
+    with pytest.raises(ValueError, match=r"--companion of stage tiny-stage: no checkpoint at .*some\.pt"):
+        run(request_for(stage=needs, companion=tmp_path / "some.pt"), report=silent, announce=silent)
+    other = write_tiny_checkpoint(tmp_path / "other.pt", "fusion")
+    with pytest.raises(ValueError, match=rf"--companion of .*other\.pt holds .* kind 'fusion', expected '{kind}'"):
+        run(request_for(stage=needs, companion=other), report=silent, announce=silent)
+    assert not request_for().out.exists()
+
+
+def test_companion_is_refused_where_none_is_needed(request_for, tmp_path):
+    with pytest.raises(ValueError, match=r"needs no network beside its own; leave --companion .*some\.pt out"):
+        request_for(companion=tmp_path / "some.pt")
+
+
+def test_run_with_a_companion_from_before_it_had_its_name_goes_on(tiny_stage, tmp_path):
+    companion = write_tiny_checkpoint(tmp_path / "network.pt", "propagation")
+    stage = replace(tiny_stage, companion="propagation")
+    request = RunRequest(stage=stage, data=(), out=tmp_path / "run", companion=companion)
+    identity = run_identity(request)
+    before = {name: value for name, value in identity.items() if name != "companion_sha256"}
+    before["propagation_sha256"] = sha256_of_file(companion)
+    assert with_defaults(before, stage) == with_defaults(identity, stage)
 
 
 def test_more_loader_processes_than_clips_are_named(request_for):

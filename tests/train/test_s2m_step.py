@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from step_checks import assert_samples_are_apart, learn, rows, without_gradient
 from vosforge.models.propagation import train_batch_norm
 from vosforge.train.optimiser import make_optimiser
-from vosforge.train.stages.s2m import S2M_MINI, S2M_STAGE, s2m_step, sample_keys
+from vosforge.train.stages.s2m import S2M_MINI, S2M_STAGE, s2m_step
 from vosforge.train.stages.table import STAGES
+from vosforge.train.step_draws import sample_keys
 
 SIDE = 48
 
@@ -42,10 +44,6 @@ def squares(num: int = 4) -> dict:
     return {**batch, "labels": torch.from_numpy(labels).long(), "key": ["squares"] * num, "number": torch.arange(num)}
 
 
-def rows(batch: dict, chosen: list[int]) -> dict:
-    return {name: value[chosen] for name, value in batch.items() if name != "key"}
-
-
 def take_step(stage, network, batch, step=7, seed=0):
     return s2m_step(network, batch, np.random.default_rng(seed), stage.at(step, stage.num_steps))
 
@@ -53,32 +51,21 @@ def take_step(stage, network, batch, step=7, seed=0):
 def test_every_parameter_gets_a_gradient(stage, network):
     train_batch_norm(network, False)
     take_step(stage, network, squares()).loss.backward()
-    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
-    assert [name for name, grad in gradients.items() if grad is None or not grad.abs().max() > 0] == []
+    assert without_gradient(network) == []
 
 
 def test_overfits_one_batch(stage, network):
-    optimiser, losses = make_optimiser(network, stage), []
-    for step in range(40):
-        for group in optimiser.param_groups:
-            group["lr"] = 3e-3
-        result = take_step(stage, network, squares(), step=0, seed=step)
-        optimiser.zero_grad()
-        result.loss.backward()
-        optimiser.step()
-        losses.append(result.loss.item())
+    optimiser = make_optimiser(network, stage)
+    losses, result = learn(
+        optimiser, 40, lambda step: take_step(stage, network, squares(), step=0, seed=step), rate=3e-3
+    )
     assert losses[-1] < 0.3 * losses[0]
     assert result.metrics["iou"] > 0.8 > result.metrics["iou_before"]
 
 
 def test_with_frozen_statistics_a_sample_does_not_see_the_others(stage, network):
     train_batch_norm(network, False)
-    batch = squares()
-    whole = take_step(stage, network, batch)
-    halves = [take_step(stage, network, rows(batch, chosen)) for chosen in ([0, 1], [2, 3])]
-    assert whole.loss.item() == pytest.approx(sum(half.loss.item() for half in halves) / 2, rel=1e-5)
-    turned = take_step(stage, network, rows(batch, [3, 2, 1, 0]))
-    assert torch.equal(turned.predicted.flip(0), whole.predicted)
+    assert_samples_are_apart(lambda batch: take_step(stage, network, batch), squares(), rel=1e-5)
 
 
 def test_dropout_differs_between_samples_and_between_steps():

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from vosforge.train.cli import List, Run, Show, execute
@@ -73,15 +74,14 @@ def test_run_trains_and_the_same_command_finds_it_done(tiny_corpus, tmp_path, ca
         ({"data": ("/nonexistent/corpus",)}, "/nonexistent/corpus"),
         ({"data": "all held out"}, 'no clip of 3 frames or more in its split "train"'),
         ({"steps": 0}, "num_steps is 0"),
-        ({"init": "/nonexistent.pt"}, "no checkpoint at /nonexistent.pt"),
+        ({"init": Path("/nonexistent.pt")}, "no checkpoint at /nonexistent.pt"),
+        ({"stage": "clicknet-mask-mini"}, "needs a trained clicknet network beside its own; give --companion CKPT"),
+        ({"stage": "fusion-video"}, "needs a trained propagation network beside its own; give --companion CKPT"),
+        ({"companion": Path("any.pt")}, "needs no network beside its own; leave --companion any.pt out"),
     ],
 )
 def test_mistakes_of_the_user_end_with_code_2_and_one_line(changes, message, tiny_corpus, tiny_world, tmp_path, capsys):
-    from pathlib import Path
-
     settings = {"stage": "propagation-rendered-mini", "data": (str(tiny_corpus),), "out": tmp_path / "run"} | changes
-    if "init" in settings:
-        settings["init"] = Path(settings["init"])
     if settings["data"] == "all held out":
         settings["data"] = (str(tiny_world.write(tmp_path / "corpus", num_clips=2, val_every=1)),)
     assert execute(Run(**settings)) == 2

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from vosforge.datagen.imaging.images import encode_jpeg, encode_palette_png
+from vosforge.datagen.imaging.images import decode_ids, encode_jpeg, encode_palette_png
 from vosforge.train.batches import Source
 from vosforge.train.evaluation.methods import Method
 from vosforge.train.evaluation.scores import summarise
@@ -55,18 +55,39 @@ def validators_of(tiny_stage):
     return make
 
 
+def as_the_evaluation_scores(network, sequences, folder):
+    def run(sequence, given):
+        frames = (sequence.read_frame(t) for t in range(sequence.num_frames))
+        return propagate(network, frames, given, PropagationSettings())
+
+    means = summarise(evaluate(Method(label="m", propagate=run, settings={}, folder=folder), sequences))["global"]
+    return {measure: pytest.approx(means[f"{measure}-Mean"]) for measure in ("J&F", "J", "F")}
+
+
+def scores_of(network, sequences):
+    found = validate(network, [SequenceValidator("clips", sequences, ALL)], 1)
+    assert found.score == found.metrics["clips/J&F"]
+    return {measure: found.metrics[f"clips/{measure}"] for measure in ("J&F", "J", "F")}
+
+
 def test_whole_videos_give_the_numbers_of_the_benchmark(tiny_corpus, network, tmp_path):
     sequences = open_sequences(tiny_corpus, "val").sequences
-    found = validate(network, [SequenceValidator("clips", sequences, ALL)], 1)
+    assert scores_of(network, sequences) == as_the_evaluation_scores(network, sequences, tmp_path)
 
-    def run(sequence, first_ids):
-        frames = (sequence.read_frame(t) for t in range(sequence.num_frames))
-        return propagate(network, frames, first_ids, PropagationSettings())
 
-    expected = summarise(evaluate(Method(label="m", propagate=run, settings={}, folder=tmp_path), sequences))["global"]
-    for measure in ("J&F", "J", "F"):
-        assert found.metrics[f"clips/{measure}"] == pytest.approx(expected[f"{measure}-Mean"])
-    assert found.score == found.metrics["clips/J&F"]
+def test_void_is_not_scored_as_in_the_benchmark(davis_tree, network, tmp_path):
+    with torch.no_grad():
+        network.predict.bias.fill_(5.0)  # so that everything is predicted to be the object
+    plain = scores_of(network, open_validation_sequences(davis_tree))
+    for path in (davis_tree / "Annotations").glob("*/*.png"):
+        ids = decode_ids(path.read_bytes())
+        ids[30:] = 255
+        path.write_bytes(encode_palette_png(ids))
+    sequences = open_validation_sequences(davis_tree)
+    void = scores_of(network, sequences)
+    assert void == as_the_evaluation_scores(network, sequences, tmp_path)
+    # The lower third of each frame was a mistake, and is none now.
+    assert void["J"] == pytest.approx(plain["J"] * 48 / 30, rel=0.02)
 
 
 def test_a_davis_tree_is_measured_and_drawn_one_row_a_video(davis_tree, network):

@@ -34,8 +34,9 @@ class Run:
     """Network size."""
     init: Path | None = None
     """Weights to start from: a checkpoint of the same size, or a torchvision ResNet state dict."""
-    propagation: Path | None = None
-    """A trained propagation network, for the stages that need one beside their own."""
+    companion: Annotated[Path | None, arg(metavar="CKPT")] = None
+    """A trained network beside the stage's own, which stays as it is: a propagation network for the fusion stages, the
+    first click network for the second (clicknet-mask)."""
     set: UseAppendAction[tuple[Annotated[str, arg(metavar="NAME=VALUE")], ...]] = ()
     """Another value for a number of the stage as `show` names it, such as learning_rate.peak=1e-4; may be repeated."""
     steps: int | None = None
@@ -109,7 +110,7 @@ def as_request(command: Run) -> "RunRequest":
     from ..stages.table import stage_named
     from ..validation.choice import parse_place
 
-    same = ("size", "init", "propagation", "batch_size", "crop_size", "device", "precision", "compile", "seed")
+    same = ("size", "init", "companion", "batch_size", "crop_size", "device", "precision", "compile", "seed")
     same += ("micro_batches_per_forward", "num_workers", "log_every", "checkpoint_every", "picture_every")
     same += ("validate_every", "validate_sequences", "validate_frames", "validate_short_side", "out")
     return RunRequest(

@@ -8,7 +8,6 @@ import tarfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +20,11 @@ from ...datagen.corpus.soft_masks import Reference, soft_mask_members, soft_mask
 from ...datagen.imaging.images import decode_ids, decode_jpeg
 from ...datagen.imaging.pass_table import SOFT_MASKS
 from ...datagen.imaging.passes import encode_soft_mask
-from ...datagen.storage.files import sha256_of_file
 from ...datagen.writing.parts import commit_part
 from ...models.propagation import PropagationNetwork
-from ..checkpoint import load_network
 from ..inference.propagation import PropagationSettings, propagate_soft
+from ..networks import PROPAGATION
+from ..trained_networks import trained_network
 from .settings import FusionDataSettings, reference_at, reference_frames
 
 if TYPE_CHECKING:
@@ -42,7 +41,8 @@ def make_fusion_clip(job: FusionDataJob, index: int, clip: ClipToMake) -> dict[s
     if job.device == "cpu":
         # One core for each task of the farm; and sums of floats depend on the number of threads.
         torch.set_num_threads(1)
-    network = _network(job.checkpoint, job.checkpoint_sha256, job.device)
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
+    network, _ = trained_network(job.checkpoint, PROPAGATION.name, job.device, job.checkpoint_sha256)
     source = read_source(_corpus(job.source), clip.key)
     key = clip_key(job.name, index)
     metadata = json.loads(source.pop(metadata_name(clip.key)))
@@ -140,16 +140,6 @@ def _carry(
 
     yield from run(range(reference.frame, reference.last + 1))
     yield from run(range(reference.frame, reference.first - 1, -1))
-
-
-@functools.lru_cache(maxsize=1)
-def _network(checkpoint: str, sha256: str, device: str) -> PropagationNetwork:
-    found = sha256_of_file(Path(checkpoint))
-    if found != sha256:
-        # A run that goes on replaces its last.pt.
-        raise ValueError(f"{checkpoint} is another file than when the job began; copy the checkpoint and give the copy")
-    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
-    return load_network(Path(checkpoint), device)[0]
 
 
 @functools.lru_cache(maxsize=1)

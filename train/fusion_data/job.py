@@ -126,7 +126,8 @@ def make_fusion_data(
     """
     corpus = Corpus.open(job.source)
     clips = job.clips(corpus)
-    _, info = load_network(job.checkpoint)
+    # From the file, which the workers will read, whatever this process has loaded before.
+    _, info = load_network(job.checkpoint, sha256=job.checkpoint_sha256)
     writer = CorpusWriter(job.root, job.description(clips, info))
     facts = {"asset": corpus.index["name"], "kind": "corpus", "status": "used", "source": str(corpus.root)}
     corpus.close()

@@ -110,7 +110,7 @@ def with_absolute_paths(request: RunRequest) -> RunRequest:
         request,
         out=whole(request.out),
         init=whole(request.init),
-        propagation=whole(request.propagation),
+        companion=whole(request.companion),
         data=tuple((whole(place), weight) for place, weight in request.data),
         validate_on=tuple((whole(place), split) for place, split in request.validate_on),
     )

@@ -16,9 +16,7 @@ from ...models.atnet import Annotation, ATNetwork
 from ...models.dropout import set_dropout_keys
 from ..losses import class_balanced_cross_entropy, mean_iou
 from ..stage import Scheduled, StepResult
-from .s2m import sample_keys
-
-_LARGEST_SEED = 1 << 62
+from ..step_draws import drawn_number, sample_keys
 
 
 def annotation_step(
@@ -66,9 +64,7 @@ def transfer_step(
     objects = [net.object_features(annotation)]
     # One pass over all frames of a clip: batch statistics are those of annotated and target frames together.
     frames = net.encode(rgb.flatten(0, 1))
-    frames = [
-        type(frames)(**{name: x[t :: rgb.shape[1]] for name, x in vars(frames).items()}) for t in range(rgb.shape[1])
-    ]
+    frames = [frames.rows(slice(t, None, rgb.shape[1])) for t in range(rgb.shape[1])]
     mask, terms, predicted = annotation.logits.sigmoid(), [], []
     for t in range(1, len(frames)):
         result = net(frames[t], [frames[0].f16], objects, frames[t - 1].f4, mask)
@@ -105,7 +101,7 @@ def annotated_inputs(
     rng: np.random.Generator, batch: Mapping[str, Any], settings: AnnotatedInputSettings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Simulate the user of the first frame of each sample: mask, positive and negative, each (B, 1, H, W) in [0, 1]."""
-    drawn, found = int(rng.integers(_LARGEST_SEED)), []
+    drawn, found = drawn_number(rng), []
     for labels, number in zip(batch["labels"][:, 0].cpu().numpy(), batch["number"].tolist(), strict=True):
         own = np.random.default_rng(np.random.SeedSequence(drawn, spawn_key=(number,)))
         maps = sample_annotated_input(own, labels == 1, labels == IGNORE_ID, settings)

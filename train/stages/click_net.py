@@ -16,13 +16,13 @@ from ...datagen.corpus.records import IGNORE_ID
 from ...datagen.samples.click_samples import click_table, clicks_of_table
 from ...datagen.simulation.clicks.click_maps import DEXTR_SIGMA
 from ...datagen.simulation.clicks.clicks import ClickSettings, corrective_clicks
-from ...models.aggregate import aggregate_logits, most_likely
 from ...models.click_net import ClickNetwork
 from ..click_inputs import batch_click_channels
-from ..losses import bootstrapped_cross_entropy, mean_iou
 from ..networks import CLICKNET
 from ..schedule import BootstrapSchedule, JumpCurriculum, LearningRateSchedule
 from ..stage import Scheduled, Stage, StepResult
+from ..step_draws import drawn_number
+from .single_object import object_result
 
 _SAMPLE_STREAM = 1
 
@@ -38,10 +38,11 @@ def first_clicks_step(
     """Segment single objects from first clicks, without any mask.
 
     batch: rgb (B, 3, H, W) in [0, 1], labels (B, H, W) in {0, 1, 255}, clicks (B, K, 3), see `ClickSample`. The loss is
-    the cross-entropy over all pixels. predicted is (B, 1, H, W).
+    the cross-entropy over all pixels. The answer is that of `object_result`.
     """
     empty = torch.zeros_like(batch["rgb"][:, :1])
-    return _trained(network, batch, empty, batch["clicks"], scheduled, sigma)
+    logits = _logits(network, batch["rgb"], empty, batch["clicks"], sigma)
+    return object_result(logits, batch["labels"], scheduled.kept_fraction)
 
 
 def corrective_clicks_step(
@@ -64,12 +65,11 @@ def corrective_clicks_step(
     without_mask: share that keeps its first clicks alone and gets no mask. What a sample draws depends on the state of
     rng and its number alone.
     """
-    height, width = batch["rgb"].shape[-2:]
     empty = torch.zeros_like(batch["rgb"][:, :1])
-    drawn = int(rng.integers(1 << 62))
+    drawn = drawn_number(rng)
     with torch.no_grad():
-        maps = batch_click_channels(batch["clicks"], height, width, companion.size.click_maps, sigma)
-        masks = (companion.eval()(batch["rgb"], empty, maps.to(batch["rgb"].dtype)) > 0)[:, 0].cpu().numpy()
+        answer = _logits(companion.eval(), batch["rgb"], empty, batch["clicks"], sigma)
+        masks = (answer > 0)[:, 0].cpu().numpy()
     labels = batch["labels"].cpu().numpy()
     settings = ClickSettings(step=click_step, correction_counts=tuple(correction_counts))
     tables = []
@@ -84,34 +84,15 @@ def corrective_clicks_step(
             seen = np.where(truth == IGNORE_ID, False, mask)
             clicks = (first if kept < keep_first else ()) + corrective_clicks(own, truth == 1, seen, settings)
         tables.append(click_table(clicks, len(given)))
-    device = batch["rgb"].device
-    current = torch.from_numpy(masks)[:, None].to(empty)
-    result = _trained(network, batch, current, torch.from_numpy(np.stack(tables)).to(device), scheduled, sigma)
-    before = mean_iou(torch.from_numpy(masks).to(device).long(), batch["labels"], _exists(batch))
-    return replace(result, metrics={**result.metrics, "iou_before": before})
+    current, clicked = (torch.from_numpy(one).to(batch["rgb"].device) for one in (masks, np.stack(tables)))
+    logits = _logits(network, batch["rgb"], current[:, None].to(empty), clicked, sigma)
+    return object_result(logits, batch["labels"], scheduled.kept_fraction, current.long())
 
 
-def _trained(
-    network: ClickNetwork,
-    batch: Mapping[str, Any],
-    mask: Tensor,
-    clicks: Tensor,
-    scheduled: Scheduled,
-    sigma: float,
-) -> StepResult:
-    height, width = batch["rgb"].shape[-2:]
-    maps = batch_click_channels(clicks, height, width, network.size.click_maps, sigma).to(mask.dtype)
-    logits = network(batch["rgb"], mask, maps)
-    log_odds = aggregate_logits(logits.sigmoid(), dim=1)
-    loss = bootstrapped_cross_entropy(log_odds, batch["labels"], _exists(batch), scheduled.kept_fraction)
-    with torch.no_grad():
-        predicted = most_likely(log_odds, dim=1)
-        metrics = {"loss": loss.detach(), "iou": mean_iou(predicted, batch["labels"], _exists(batch))}
-    return StepResult(loss=loss, metrics=metrics, predicted=predicted[:, None])
-
-
-def _exists(batch: Mapping[str, Any]) -> Tensor:
-    return torch.ones(len(batch["labels"]), 1, device=batch["labels"].device)
+def _logits(network: ClickNetwork, rgb: Tensor, mask: Tensor, clicks: Tensor, sigma: float) -> Tensor:
+    """What a click network answers to tables of clicks (B, K, 3), drawn as it was built for: (B, 1, H, W)."""
+    maps = batch_click_channels(clicks, *rgb.shape[-2:], network.size.click_maps, sigma)
+    return network(rgb, mask, maps.to(rgb.dtype))
 
 
 CLICKNET_STAGE = Stage(
@@ -163,7 +144,7 @@ CLICKNET_MASK_STAGE = replace(
     CLICKNET_STAGE,
     name="clicknet-mask",
     summary="Click network with masks: from the mask of the first network and clicks on its errors to a better one.",
-    start_from="a checkpoint of clicknet (--init), which is the companion too",
+    start_from="a checkpoint of clicknet (--init), which is the companion too (--companion)",
     step=corrective_clicks_step,
     companion="clicknet",
     num_steps=100_000,
@@ -223,7 +204,7 @@ CLICKNET_MASK_MINI = replace(
     sources=CLICKNET_MASK_STAGE.sources | _MINI,
     **_MINI_NUMBERS
     | {
-        "start_from": "a checkpoint of clicknet-mini (--init), which is the companion too",
+        "start_from": "a checkpoint of clicknet-mini (--init), which is the companion too (--companion)",
         "num_steps": 1_600,
         "learning_rate": LearningRateSchedule(peak=1e-3, warmup=0.03, decay="cosine", factor=0.01),
     },

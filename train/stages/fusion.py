@@ -59,7 +59,7 @@ def fusion_step(
 FUSION_RENDERED = Stage(
     name="fusion-rendered",
     summary="Fusion network on data of rendered clips (MiVOS: stage 0 of fusion, BL30K), the paper's numbers.",
-    start_from="scratch, beside a trained propagation network (--propagation)",
+    start_from="scratch, beside a trained propagation network (--companion)",
     network=FUSION,
     size="full",
     data="fusion",
@@ -103,7 +103,7 @@ FUSION_VIDEO = replace(
     FUSION_RENDERED,
     name="fusion-video",
     summary="Fusion network on fusion data of DAVIS (MiVOS: stage 1 of fusion), the paper's numbers.",
-    start_from="fusion-rendered (--init), beside a trained propagation network (--propagation)",
+    start_from="fusion-rendered (--init), beside a trained propagation network (--companion)",
     num_steps=10_000,
     learning_rate=LearningRateSchedule(peak=1e-4, decay="step", decay_at=(7_500 / 10_000,), factor=0.1),
     sources={
@@ -144,7 +144,7 @@ FUSION_VIDEO_MINI = replace(
     FUSION_RENDERED_MINI,
     name="fusion-video-mini",
     summary="Small fusion network on fusion data of real videos; within 10 minutes on 2 CPU cores.",
-    start_from="fusion-rendered-mini (--init), beside a trained propagation network (--propagation)",
+    start_from="fusion-rendered-mini (--init), beside a trained propagation network (--companion)",
     num_steps=400,
     learning_rate=LearningRateSchedule(peak=1e-3, warmup=0.03, decay="cosine", factor=0.01),
     sources={

@@ -18,8 +18,8 @@ from ...models.ipn import NEUTRAL, IPNNetwork, IPNPrediction
 from ...models.roi import RoiRule, guidance_box, roi_align, roi_labels, roi_paste
 from ..losses import bootstrapped_cross_entropy, mean_iou
 from ..stage import Scheduled, StepResult
+from ..step_draws import drawn_number
 
-_LARGEST_SEED = 1 << 62
 # The first round always has a scribble, however small the object.
 _FIRST_SCRIBBLES = OpeningSettings(allow_none=False)
 _LATER_SCRIBBLES = OpeningSettings()
@@ -53,7 +53,7 @@ def ipn_step(
     length = min(frames_at(scheduled.position, num_frames, longest_from), batch["rgb"].shape[1])
     rounds = num_rounds[1] if length >= more_rounds_from else num_rounds[0]
     work = _Work(network, batch, length, scheduled, scale_weights, RoiRule(scale=roi_scale))
-    drawn = int(rng.integers(_LARGEST_SEED))
+    drawn = drawn_number(rng)
     users = [
         SimulatedUser(drawn, int(number), truth) for number, truth in zip(batch["number"], work.truths, strict=True)
     ]

@@ -78,7 +78,6 @@ OSVOS_PARENT = Stage(
         "learning_rate": "train_parent.py: 1e-8 of the summed loss; sides' scores a tenth, fusion a hundredth, biases "
         "twice",
         "weight_decay": "train_parent.py",
-        "optimiser": "train_parent.py: SGD",
         "betas": "the first is the momentum",
         "gradient_clip": "none published",
         "bootstrap": "all pixels",

@@ -50,7 +50,7 @@ def propagation_step(
         return network.memorize(repeated, objects.flatten(0, 1)[:, None], others.flatten(0, 1)[:, None])
 
     def segment(index: int, keys: list[Tensor], values: list[Tensor]) -> Tensor:
-        query = queries.rows((index - 1) * num_samples, index * num_samples).for_objects(num_objects)
+        query = queries.rows(slice((index - 1) * num_samples, index * num_samples)).for_objects(num_objects)
         logits = network.segment(query, torch.stack(keys, dim=2), torch.stack(values, dim=2))
         probabilities = logits.sigmoid().view(num_samples, num_objects, *logits.shape[-2:])
         return aggregate_logits(probabilities * selector[:, :, None, None], dim=1)
@@ -88,7 +88,7 @@ def _match(queries: QueryFeatures, memory_keys: tuple[Tensor, Tensor], matches: 
     num_samples = len(matches)
     found = []
     for t, s in ((1, 0), (2, 0), (2, 1)):
-        own = queries.rows((t - 1) * num_samples, t * num_samples).key
+        own = queries.rows(slice((t - 1) * num_samples, t * num_samples)).key
         # Memory keys hardly depend on the object; the first row of each sample stands for all.
         keys = memory_keys[s][:: len(memory_keys[s]) // num_samples]
         found.append(matching_loss(own, keys, matches[:, t, s]))

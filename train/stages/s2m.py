@@ -5,18 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ...models.aggregate import aggregate_logits, most_likely
 from ...models.dropout import set_dropout_keys
 from ...models.s2m import S2MNetwork
-from ..losses import bootstrapped_cross_entropy, mean_iou
 from ..networks import S2M
 from ..schedule import BootstrapSchedule, JumpCurriculum, LearningRateSchedule
 from ..stage import Scheduled, Stage, StepResult
-
-_LARGEST_KEY = 1 << 62
+from ..step_draws import sample_keys
+from .single_object import object_result
 
 
 def s2m_step(
@@ -25,30 +21,13 @@ def s2m_step(
     """Correct the masks of a batch of single objects.
 
     batch: rgb (B, 3, H, W), current_mask, positive, negative (B, H, W) in [0, 1], labels (B, H, W) in {0, 1, 255},
-    number (B,), see `StillCorrection`. The probability p becomes two classes, background 1 - p. Dropout is keyed by
-    one number drawn from rng and those of the samples. predicted is (B, 1, H, W).
+    number (B,), see `StillCorrection`. Dropout is keyed by one number drawn from rng and those of the samples. The
+    answer is that of `object_result`.
     """
-    labels = batch["labels"]
     set_dropout_keys(network, sample_keys(rng, batch["number"]))
     logits = network(batch["rgb"], *(batch[name][:, None] for name in ("current_mask", "positive", "negative")))
-    log_odds = aggregate_logits(logits.sigmoid(), dim=1)
-    exists = torch.ones(len(labels), 1, device=labels.device)
-    loss = bootstrapped_cross_entropy(log_odds, labels, exists, scheduled.kept_fraction)
-    with torch.no_grad():
-        predicted = most_likely(log_odds, dim=1)
-        current = batch["current_mask"].round().long()
-        metrics = {
-            "loss": loss.detach(),
-            "iou": mean_iou(predicted, labels, exists),
-            "iou_before": mean_iou(current, labels, exists),
-        }
-    return StepResult(loss=loss, metrics=metrics, predicted=predicted[:, None])
-
-
-def sample_keys(rng: np.random.Generator, numbers: Tensor) -> Tensor:
-    """Return one key a sample, int64 (B,), on the CPU: by the state of rng and the sample's number alone."""
-    drawn = int(rng.integers(_LARGEST_KEY))
-    return numbers.cpu() + drawn
+    before = batch["current_mask"].round().long()
+    return object_result(logits, batch["labels"], scheduled.kept_fraction, before)
 
 
 S2M_STAGE = Stage(

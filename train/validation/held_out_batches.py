@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..log import MetricWindow
+from ..micro_batches import to_device
 from ..pictures import batch_picture
 from ..stage import Scheduled, Stage
 from ..step_results import mean_metrics, results_of
@@ -46,7 +47,7 @@ class HeldOutBatches:
         """Mean of each metric over the samples; ValueError when there is no batch."""
         window, picture = MetricWindow(), None
         for index, batch in enumerate(self._batches()):
-            on_device = {name: _moved(value, self._device) for name, value in batch.items()}
+            on_device = to_device(batch, self._device)
             torch.manual_seed(_SEED)
             rng = np.random.default_rng([_SEED, index])
             with torch.autocast(self._device.type, self._autocast, enabled=self._autocast is not None):
@@ -69,7 +70,3 @@ class HeldOutBatches:
 
 def _numbers(metrics: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items()}
-
-
-def _moved(value: Any, device: torch.device) -> Any:
-    return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value

@@ -1,6 +1,6 @@
 """J and F of a propagation network over whole videos: held-out clips of a corpus, or a folder in the DAVIS layout."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from torch import nn
 
 from ..evaluation.errors import EvaluationError
 from ..evaluation.pictures import tinted
-from ..evaluation.scores import SequenceScores, object_ids, score_frame, summarise
-from ..evaluation.sequences import AnnotatedSequence, open_sequences
+from ..evaluation.scores import SequenceScores, object_ids, summarise
+from ..evaluation.sequence_scores import ids_given, score_sequence
+from ..evaluation.sequences import AnnotatedSequence, given_masks, open_sequences
 from ..inference.propagation import PropagationSettings, propagate
 from .validator import Validation
 
@@ -45,7 +46,8 @@ class SequenceSettings:
 
 
 class SequenceValidator:
-    """Propagates the first mask of each video and measures J and F of the frames behind it, as the benchmark does.
+    """Propagates the first mask of each video and measures J and F of the frames behind it, as `vosforge-eval davis` by
+    the protocol of DAVIS: void is not scored, and neither is the last frame.
 
     Metrics are <name>/J&F, <name>/J and <name>/F, means over all objects; the score is J&F. The picture has one row a
     video: predictions tinted, the truth outlined. EvaluationError for a video that shows no object in its first frame.
@@ -70,9 +72,10 @@ class SequenceValidator:
         """Run the network over all videos."""
         scores, rows = [], []
         for index, sequence in enumerate(self.sequences):
-            found, row = self._follow(network, sequence, shown=index < self.settings.num_shown)
+            tiled = _tiled_frames(sequence) if index < self.settings.num_shown else ()
+            found, predicted = self._follow(network, sequence, tiled)
             scores.append(found)
-            rows += [] if row is None else [row]
+            rows += [_row(sequence, found, predicted)] if predicted else []
         means = summarise(scores)["global"]
         return Validation(
             metrics={f"{self.name}/{measure}": means[f"{measure}-Mean"] for measure in ("J&F", "J", "F")},
@@ -81,26 +84,20 @@ class SequenceValidator:
         )
 
     def _follow(
-        self, network: nn.Module, sequence: AnnotatedSequence, shown: bool
-    ) -> tuple[SequenceScores, np.ndarray | None]:
-        first_ids = sequence.read_truth(0)
-        ids = object_ids(first_ids)
-        objects: dict[int, dict[str, list[float]]] = {i: {"J": [], "F": []} for i in ids}
+        self, network: nn.Module, sequence: AnnotatedSequence, tiled: Collection[int]
+    ) -> tuple[SequenceScores, dict[int, np.ndarray]]:
+        """Return the scores of all frames, and the predicted ids of those that are `tiled`, by frame number."""
+        given = given_masks(sequence)
         frames = (sequence.read_frame(t) for t in range(sequence.num_frames))
-        last = sequence.num_frames - 1
-        # The first frame is given; the last one is not scored, and shown all the same.
-        tiles, tiled = [], {round(last * k / (NUM_SHOWN_FRAMES - 1)) for k in range(NUM_SHOWN_FRAMES)} if shown else ()
-        for t, predicted in enumerate(propagate(network, frames, first_ids, self._propagation)):
-            truth = sequence.read_truth(t)
-            for i, (region, boundary) in score_frame(truth, predicted, ids).items():
-                objects[i]["J"].append(region)
-                objects[i]["F"].append(boundary)
+        predictions, kept = propagate(network, frames, given, self._propagation), {}
+
+        def next_prediction(t: int, _labels: np.ndarray) -> np.ndarray:
+            predicted = next(predictions)
             if t in tiled:
-                mean = np.mean([values["J"][-1] for values in objects.values()])
-                caption = f"{sequence.name}  given" if t == 0 else f"frame {t}  J {mean:.2f}"
-                tiles.append(_tile(sequence.read_frame(t), predicted, truth, caption))
-        row = np.concatenate(tiles, axis=1) if tiles else None
-        return SequenceScores(name=sequence.name, objects=objects), row
+                kept[t] = predicted
+            return predicted
+
+        return score_sequence(sequence, ids_given(given), range(sequence.num_frames), next_prediction), kept
 
 
 def open_validation_sequences(place: Path | str, split: str = "val") -> tuple[AnnotatedSequence, ...]:
@@ -109,7 +106,7 @@ def open_validation_sequences(place: Path | str, split: str = "val") -> tuple[An
     EvaluationError, a ValueError, when there is none, or something is missing.
     """
     try:
-        found = open_sequences(place, split)
+        found = open_sequences(place, split, protocol="davis")
     except EvaluationError as error:
         # Of the evaluation's command, which has a flag for it.
         raise EvaluationError(str(error).replace("--split", "the split, by DIR=SPLIT,")) from error
@@ -129,6 +126,21 @@ def chosen(sequences: Sequence[AnnotatedSequence], settings: SequenceSettings) -
     return tuple(
         replace(sequences[i], frame_names=sequences[i].frame_names[: settings.max_frames]) for i in places.tolist()
     )
+
+
+def _tiled_frames(sequence: AnnotatedSequence) -> set[int]:
+    """Frames evenly spaced from the first, which is given, to the last, which is not scored, and shown all the same."""
+    last = sequence.num_frames - 1
+    return {round(last * k / (NUM_SHOWN_FRAMES - 1)) for k in range(NUM_SHOWN_FRAMES)}
+
+
+def _row(sequence: AnnotatedSequence, scores: SequenceScores, predicted: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The tiles of a video side by side, uint8 (h, w, 3); predicted: uint8 ids (H, W) by frame number."""
+    means, tiles = scores.frame_means("J"), []
+    for t, ids in predicted.items():
+        caption = f"{sequence.name}  given" if t == 0 else f"frame {t}  J {means[t]:.2f}"
+        tiles.append(_tile(sequence.read_frame(t), ids, sequence.read_truth(t), caption))
+    return np.concatenate(tiles, axis=1)
 
 
 def _tile(rgb: np.ndarray, predicted: np.ndarray, truth: np.ndarray, caption: str) -> np.ndarray:

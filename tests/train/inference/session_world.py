@@ -1,11 +1,31 @@
-"""Sessions with toy networks in a world of blocks, and what users do in them."""
+"""Sessions in a world of blocks, with toy networks or tiny ones, and what users do in them."""
 
 import numpy as np
+import torch
 from toy_networks import BlockWorld, ToyFusion, ToyPropagation, ToyS2M
 from vosforge.datagen.simulation.robot.strokes import Stroke
+from vosforge.train.inference.osvos_tuning import TuningSettings
+from vosforge.train.inference.session.atnet import ATNetSession
+from vosforge.train.inference.session.atnet_settings import ATNetSettings
+from vosforge.train.inference.session.ipn import IPNSession
+from vosforge.train.inference.session.ipn_settings import IPNSettings
 from vosforge.train.inference.session.mivos import MiVOSSession
+from vosforge.train.inference.session.mivos_settings import MiVOSSettings
 from vosforge.train.inference.session.protocol import Scribbles
-from vosforge.train.inference.session.settings import MiVOSSettings
+from vosforge.train.inference.session.video_session import VideoSession
+from vosforge.train.inference.session.wild import WildSession
+from vosforge.train.inference.session.wild_settings import WildSettings
+from vosforge.train.networks import KINDS
+
+QUICK_TUNING = TuningSettings(iterations=4, batch_size=2, optimiser="adam", learning_rate=1e-2, reduction="mean")
+SYSTEMS = {
+    "mivos": (MiVOSSession, ("s2m", "propagation", "fusion"), MiVOSSettings()),
+    "ipn": (IPNSession, ("ipn",), IPNSettings()),
+    # Untrained it is nowhere as sure as the published threshold asks.
+    "atnet": (ATNetSession, ("atnet",), ATNetSettings(threshold=0.3)),
+    "wild": (WildSession, ("clicknet", "osvos"), WildSettings(tuning=QUICK_TUNING)),
+}
+"""Name -> class of its session, kinds of its networks, settings."""
 
 
 class ToySession:
@@ -33,10 +53,10 @@ class ToySession:
         return dict(self.session.propagate())
 
     def all_masks(self) -> np.ndarray:
-        return np.stack([self.session.masks(t) for t in range(self.world.num_frames)])
+        return all_masks(self.session)
 
     def truths(self) -> np.ndarray:
-        return np.stack([self.world.truth(t) for t in range(self.world.num_frames)])
+        return truths(self.world)
 
 
 def line_on(world: BlockWorld, t: int, object_id: int) -> Scribbles:
@@ -47,3 +67,38 @@ def line_on(world: BlockWorld, t: int, object_id: int) -> Scribbles:
     height, width = world.size
     path = np.array([[columns.min() + 3, row], [columns.max() - 3, row]]) / (width, height)
     return Scribbles(strokes=(Stroke(object_id=object_id, path=path),))
+
+
+def lines(world: BlockWorld, t: int) -> dict[int, Scribbles]:
+    """A stroke on every object of a frame."""
+    return {object_id: line_on(world, t, object_id) for object_id in world.object_ids}
+
+
+def begun(session: VideoSession, world: BlockWorld) -> VideoSession:
+    """The session, started on the world."""
+    session.start(world, world.object_ids)
+    return session
+
+
+def tiny_session(system: str, folder=None) -> VideoSession:
+    """A session of a system with networks of the tiny size, untrained, the same each time."""
+    session, kinds, settings = SYSTEMS[system]
+    torch.manual_seed(0)
+    return session(*(KINDS[kind].named("tiny") for kind in kinds), settings, folder)
+
+
+def all_masks(session: VideoSession) -> np.ndarray:
+    return np.stack([session.masks(t) for t in range(session.num_frames)])
+
+
+def all_soft_masks(session: VideoSession) -> np.ndarray:
+    return np.stack([session.soft_masks(t) for t in range(session.num_frames)])
+
+
+def truths(world: BlockWorld) -> np.ndarray:
+    return np.stack([world.truth(t) for t in range(world.num_frames)])
+
+
+def die(session: VideoSession) -> None:
+    """Do what the end of its process does to a session: nobody holds its folder any more, and nothing else."""
+    session._lock.close()

@@ -1,23 +1,18 @@
 """Sessions with networks from checkpoints."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
+from tiny_checkpoints import write_tiny_checkpoint
 from toy_networks import BlockWorld
-from vosforge.train.checkpoint import SCHEMA, save_atomically
-from vosforge.train.inference.session.open_session import KINDS, open_mivos_session
-from vosforge.train.inference.session.settings import MiVOSSettings
+from vosforge.train.inference.session.atnet_settings import ATNetSettings
+from vosforge.train.inference.session.mivos_settings import MiVOSSettings
+from vosforge.train.inference.session.open_session import open_atnet_session, open_mivos_session, open_wild_session
+from vosforge.train.inference.session.wild_settings import WildSettings
 
 
 @pytest.fixture
 def checkpoints(tmp_path):
-    paths = {}
-    for name, kind in KINDS.items():
-        network = kind.named("tiny")
-        content = {"schema": SCHEMA, "stage": "tiny", "kind": name, "size": asdict(network.size), "step": 0}
-        paths[name] = save_atomically(tmp_path / f"{name}.pt", {**content, "network": network.state_dict()})
-    return paths
+    return {kind: write_tiny_checkpoint(tmp_path / f"{kind}.pt", kind) for kind in ("s2m", "propagation", "fusion")}
 
 
 def test_a_session_is_opened_from_checkpoints(checkpoints, tmp_path):
@@ -42,5 +37,18 @@ def test_only_what_is_needed_has_to_be_there(checkpoints):
 def test_a_checkpoint_of_another_kind_is_named(checkpoints):
     with pytest.raises(ValueError, match="holds a network of kind 's2m', expected 'propagation'"):
         open_mivos_session({"propagation": checkpoints["s2m"]}, MiVOSSettings(fusion="linear"))
-    with pytest.raises(ValueError, match="a checkpoint is for 'clicks'; choose from s2m, propagation, fusion"):
+    with pytest.raises(ValueError, match="a checkpoint is for 'clicks'; choose from propagation, s2m, fusion"):
         open_mivos_session({**checkpoints, "clicks": checkpoints["s2m"]}, MiVOSSettings())
+
+
+def test_a_checkpoint_of_another_system_is_refused(checkpoints):
+    with pytest.raises(ValueError, match="holds a network of kind 's2m', expected 'atnet'"):
+        open_atnet_session(checkpoints["s2m"], ATNetSettings())
+    with pytest.raises(ValueError, match="no checkpoint for 'osvos'"):
+        open_wild_session({"clicknet": checkpoints["s2m"]}, WildSettings())
+
+
+def test_a_checkpoint_without_a_trained_t_net_is_refused(tmp_path):
+    path = write_tiny_checkpoint(tmp_path / "atnet.pt", "atnet", stage="atnet-a-mini")
+    with pytest.raises(ValueError, match="of stage atnet-a-mini: its T-Net is untrained; give one of atnet-t"):
+        open_atnet_session(path, ATNetSettings())

@@ -1,20 +1,22 @@
 """A session without a screen: masks, scribbles and clicks from files and flags."""
 
-from dataclasses import asdict
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import tyro
 from session_world import line_on
+from tiny_checkpoints import write_tiny_checkpoint
 from toy_networks import BlockWorld
 from vosforge.datagen.imaging.images import decode_ids, encode_palette_png, encode_png
 from vosforge.datagen.simulation.robot.scribble_file import frame_scribbles, write_scribbles
-from vosforge.train.checkpoint import SCHEMA, save_atomically
-from vosforge.train.inference.session import command
+from vosforge.train.inference.session import command, store
 from vosforge.train.inference.session.command import Segment, open_frames, run
 from vosforge.train.inference.session.given_inputs import collect_inputs, ids_in
-from vosforge.train.inference.session.open_session import KINDS
+from vosforge.train.inference.session.mivos import MiVOSSession
 from vosforge.train.inference.session.protocol import Clicks
 
 WORLD = BlockWorld(5, (3, 8))
@@ -32,10 +34,8 @@ def place(tmp_path):
     (tmp_path / "broken.png").write_bytes((tmp_path / "mask0.png").read_bytes()[:60])
     strokes = [stroke for object_id in (3, 8) for stroke in line_on(WORLD, 2, object_id).strokes]
     write_scribbles(tmp_path / "scribbles.json", frame_scribbles("blocks", 5, 2, strokes))
-    for name, kind in KINDS.items():
-        network = kind.named("tiny")
-        content = {"schema": SCHEMA, "stage": "tiny", "kind": name, "size": asdict(network.size), "step": 0}
-        save_atomically(tmp_path / f"{name}.pt", {**content, "network": network.state_dict()})
+    for kind in ("s2m", "propagation", "fusion"):
+        write_tiny_checkpoint(tmp_path / f"{kind}.pt", kind)
     return tmp_path
 
 
@@ -136,6 +136,90 @@ def test_what_was_stopped_goes_on_with_the_next_call(place, monkeypatch, capsys)
     assert segment(place) == 0 and len(list((place / "out").iterdir())) == 5
 
 
+@pytest.mark.parametrize("wrong", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_inputs_are_taken_all_or_none(place, monkeypatch, capsys, wrong):
+    assert segment(place, "--mask", f"0={place / 'mask0.png'}") == 0
+    before = {path.name: path.read_bytes() for path in (place / "out").iterdir()}
+    commit = MiVOSSession.commit
+
+    def failing(session):
+        if session.given_frames == (0, 2):
+            raise wrong
+        commit(session)
+
+    flags = [f"--mask={t}={place / 'mask4.png'}" for t in (2, 4)]
+    with monkeypatch.context() as patch:
+        patch.setattr(MiVOSSession, "commit", failing)
+        if wrong is KeyboardInterrupt:
+            assert segment(place, *flags) == 130
+            assert "no input was taken, the same command begins anew" in capsys.readouterr().err
+        else:
+            with pytest.raises(OSError, match="No space left"):
+                segment(place, *flags)
+    assert segment(place) == 0 and "given were frames 0\n" in capsys.readouterr().out
+    assert {path.name: path.read_bytes() for path in (place / "out").iterdir()} == before
+    assert segment(place, *flags) == 0 and "given were frames 0, 2, 4" in capsys.readouterr().out
+
+
+def test_a_disk_that_fills_up_leaves_a_session_that_goes_on(place, monkeypatch):
+    replace = store._replace
+
+    def filling(path, content):
+        if path.name.startswith("00003"):
+            raise OSError(28, "cannot write masks: No space left on device", str(path))
+        replace(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_replace", filling)
+        with pytest.raises(OSError, match=r"No space left .*00003.*; what was set is kept, the same command without"):
+            segment(place, "--mask", f"0={place / 'mask0.png'}")
+    assert segment(place) == 0 and len(list((place / "out").iterdir())) == 5
+
+
+def test_a_session_that_another_process_works_on_is_left_alone(place):
+    assert segment(place, "--mask", f"0={place / 'mask0.png'}") == 0
+    before = (place / "session" / "session.json").read_bytes()
+    program = (
+        "import sys; from pathlib import Path; from vosforge.train.inference.session.folder_lock import hold_folder\n"
+        f"lock = hold_folder(Path({str(place / 'session')!r})); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match=r"session is open already, in another process .*give another folder"):
+            segment(place, "--mask", f"4={place / 'mask4.png'}")
+        other.stdin.close()
+    assert (place / "session" / "session.json").read_bytes() == before
+    assert segment(place, "--mask", f"4={place / 'mask4.png'}") == 0
+
+
+def test_swapped_and_wrong_folders_are_named(place):
+    mask = ("--mask", f"0={place / 'mask0.png'}")
+    with pytest.raises(ValueError, match=r"--out .*session is the folder of a session"):
+        segment(place, *mask, "--out", str(place / "session"))
+    assert segment(place, *mask) == 0
+    for flag, folder, message in (
+        (
+            "--session",
+            "out",
+            "--session .*out holds no session, but f0.png; give the folder of a session, or a new one",
+        ),
+        ("--out", "session", "--out .*session is the folder of a session"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            segment(place, *mask, flag, str(place / folder))
+    (place / "pictures").mkdir()
+    (place / "pictures" / "f3.png").write_bytes(encode_png(WORLD.read(3)))
+    with pytest.raises(ValueError, match=r"pictures holds f3.png, which is no mask \(RGB\); give another folder"):
+        segment(place, *mask, "--out", str(place / "pictures"))
+    (place / "stopped" / "masks").mkdir(parents=True)
+    (place / "stopped" / ".lock").touch()
+    assert segment(place, *mask, "--session", str(place / "stopped")) == 0
+    with pytest.raises(ValueError, match="there is no video at nothing; give a video file, or"):
+        open_frames(Path("nothing"))
+
+
 def test_clicks_of_a_frame_are_one_input_and_ids_are_those_of_the_inputs():
     clicks = ("2:1:+10,20", "4:7:+1,2", "2:1:-30.5,40", "2:0:+3,3")
     first, second = collect_inputs((), (), clicks, num_frames=5, size=(48, 96))
@@ -148,6 +232,8 @@ def test_clicks_of_a_frame_are_one_input_and_ids_are_those_of_the_inputs():
     [
         ((), "no object is known; give --mask"),
         (("--mask", "0"), "write FRAME=PNG"),
+        (("--mask", "0={place}/missing.png"), "there is no mask at .*missing.png; give the path of a file"),
+        (("--scribbles", "{place}/missing.json"), "there is no scribble file at .*missing.json"),
         (("--mask", "0={place}/frames/f0.png"), "f0.png has mode RGB; masks are palette pictures"),
         (("--mask", "0={place}/small.png"), "small.png is 40x30, the frames are 96x48"),
         (("--mask", "0={place}/broken.png"), "broken.png cannot be read"),

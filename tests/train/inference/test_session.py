@@ -8,8 +8,8 @@ import torch
 from session_world import ToySession, line_on
 from toy_networks import BlockWorld, ToyPropagation
 from vosforge.train.inference.session.mivos import MiVOSSession
+from vosforge.train.inference.session.mivos_settings import MiVOSSettings
 from vosforge.train.inference.session.protocol import Clicks, Region, Scribbles, Session
-from vosforge.train.inference.session.settings import MiVOSSettings
 
 
 @pytest.fixture

@@ -3,34 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from session_world import line_on
-from toy_networks import BlockWorld, ToyATNet
+from session_world import all_masks, begun, line_on, lines, truths
+from toy_networks import ToyATNet
 from vosforge.models.atnet import SIZES, ATNetwork
 from vosforge.train.inference.session.atnet import ATNetSession
 from vosforge.train.inference.session.atnet_settings import ATNetSettings
 
 
-@pytest.fixture
-def world():
-    return BlockWorld(8, (4, 9))
-
-
 def session_on(world, network=None, folder=None, **settings):
-    session = ATNetSession(network or ToyATNet(), ATNetSettings(**settings), folder)
-    session.start(world, world.object_ids)
-    return session
-
-
-def lines(world, t):
-    return {object_id: line_on(world, t, object_id) for object_id in world.object_ids}
-
-
-def truths(world):
-    return np.stack([world.truth(t) for t in range(world.num_frames)])
-
-
-def all_masks(session):
-    return np.stack([session.masks(t) for t in range(session.num_frames)])
+    return begun(ATNetSession(network or ToyATNet(), ATNetSettings(**settings), folder), world)
 
 
 def test_strokes_on_one_frame_give_the_masks_of_all(world):
@@ -69,6 +50,17 @@ def test_all_annotated_frames_are_transferred_up_to_the_largest_number(world):
         session.interact(6, lines(world, 6))
         assert sorted(dict(session.propagate())) == [2, 3, 4, 5, 6, 7]  # it stops before the other annotated frame
         assert set(network.transfer.num_annotated) == {expected}
+
+
+def test_a_frame_that_is_annotated_again_counts_once_as_it_is_now(world):
+    network = ToyATNet()
+    session = session_on(world, network)
+    session.interact(3, lines(world, 3))
+    list(session.propagate())
+    session.interact(3, {0: line_on(world, 3, 9)})
+    list(session.propagate())
+    assert set(network.transfer.num_annotated) == {1}
+    assert not (all_masks(session) == 9).any() and (session.masks(6) == 4).any()
 
 
 def test_superposition_weighs_the_new_probability_by_distance(world):
@@ -145,33 +137,10 @@ def test_undo_takes_masks_and_annotations_back(world):
     assert np.array_equal(all_masks(session), truths(world))
 
 
-def test_a_resumed_session_goes_on_as_if_it_had_not_ended(world, tmp_path):
-    torch.manual_seed(0)
-    network = ATNetwork(SIZES["tiny"])
-
-    def begun(folder):
-        session = session_on(world, network, folder=folder, threshold=0.3)
-        session.interact(2, lines(world, 2))
-        list(session.propagate())
-        session.interact(6, lines(world, 6))
-        session.commit()
-        return session
-
-    whole = begun(tmp_path / "whole")
-    begun(tmp_path / "ended").close()
-    resumed = ATNetSession(network, ATNetSettings(threshold=0.3), tmp_path / "ended")
-    resumed.resume(world)
-    for session in (whole, resumed):
-        list(session.propagate())
-    assert np.array_equal(all_masks(whole), all_masks(resumed))
-    for t in range(8):
-        assert np.array_equal(whole.soft_masks(t), resumed.soft_masks(t))
-
-
 def test_old_annotations_leave_the_disk(world, tmp_path):
     session = session_on(world, folder=tmp_path / "kept", undo_depth=0)
     for _ in range(4):
-        session.interact(2, {object_id: line_on(world, 2, object_id) for object_id in world.object_ids})
+        session.interact(2, lines(world, 2))
         list(session.propagate())
     # The newest, and the one before it until the next step is done.
     assert len(list((tmp_path / "kept" / "annotations" / "masks").iterdir())) == 2

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from session_world import line_on
+from session_world import all_masks, begun, line_on, lines
 from torch import nn
 from torch.nn import functional as F
-from toy_networks import NUM_CORNERS, SURE, BlockWorld, ToyS2M, corner_of
+from toy_networks import NUM_CORNERS, SURE, ToyS2M, corner_of
 from vosforge.models.ipn import SIZES, IPNNetwork, IPNPrediction
 from vosforge.models.normalisation import NormaliseColours
 from vosforge.train.inference.session.ipn import IPNSession
@@ -62,23 +62,8 @@ class ToyIPN(nn.Module):
         self.interaction, self.propagation = ToyInteraction(), ToyPropagationNet()
 
 
-@pytest.fixture
-def world():
-    return BlockWorld(8, (4, 9))
-
-
-def session_on(world, network=None, folder=None, **settings):
-    session = IPNSession(network or ToyIPN(), IPNSettings(**settings), folder)
-    session.start(world, world.object_ids)
-    return session
-
-
-def lines(world, t):
-    return {object_id: line_on(world, t, object_id) for object_id in world.object_ids}
-
-
-def all_masks(session):
-    return np.stack([session.masks(t) for t in range(session.num_frames)])
+def session_on(world, network=None, **settings):
+    return begun(IPNSession(network or ToyIPN(), IPNSettings(**settings)), world)
 
 
 def alike(found, truth):
@@ -127,6 +112,15 @@ def test_propagation_stops_before_the_frames_of_earlier_rounds_and_aggregates_th
         forgetful.interact(t, lines(world, t))
         list(forgetful.propagate())
     assert network.propagation.rounds == 1
+
+
+def test_a_frame_that_is_worked_on_again_counts_once(world):
+    network = ToyIPN()
+    session = session_on(world, network)
+    for _ in range(2):
+        session.interact(3, lines(world, 3))
+        list(session.propagate())
+        assert network.propagation.rounds == 1
 
 
 def test_new_masks_weigh_less_towards_the_frame_of_the_round_before(world):
@@ -217,26 +211,42 @@ def test_undo_takes_masks_and_features_back(world):
     assert network.propagation.rounds == 2
 
 
-def test_a_resumed_session_goes_on_as_if_it_had_not_ended(world, tmp_path):
-    network = tiny()
+def test_a_mask_that_nothing_is_said_of_stays_whatever_its_probability(world):
+    session = session_on(world)
+    truth = world.truth(5)
+    # As a propagation may leave it: 128 of 255 is an object's, and no neutral mask.
+    soft = np.stack([(truth == 4) * 128, np.zeros_like(truth)]).astype(np.uint8)
+    session.interact(0, lines(world, 0))
+    list(session.propagate())
+    session._store.write(5, session._state.view.revision, np.where(truth == 4, 4, 0).astype(np.uint8), soft)
+    session.interact(5, {9: line_on(world, 5, 9)})
+    assert np.array_equal(session.masks(5) == 4, truth == 4)
 
-    def begun(folder):
-        session = session_on(world, network, folder=folder)
-        session.interact(2, lines(world, 2))
-        list(session.propagate())
-        session.interact(6, lines(world, 6))
-        session.commit()
-        return session
 
-    whole = begun(tmp_path / "whole")
-    begun(tmp_path / "ended").close()
-    resumed = IPNSession(network, IPNSettings(), tmp_path / "ended")
-    resumed.resume(world)
-    for session in (whole, resumed):
-        list(session.propagate())
-    assert any(whole.soft_masks(t).any() for t in range(8))
-    for t in range(8):
-        assert np.array_equal(whole.soft_masks(t), resumed.soft_masks(t))
+def test_a_session_of_another_short_side_is_refused(world, tmp_path):
+    first = begun(IPNSession(tiny(), IPNSettings(), tmp_path), world)
+    first.interact(2, lines(world, 2))
+    first.commit()
+    first.close()
+    with pytest.raises(ValueError, match="not of 64x32 pixels; open the session with the short_side it was begun with"):
+        IPNSession(tiny(), IPNSettings(short_side=32), tmp_path).resume(world)
+    IPNSession(tiny(), IPNSettings(), tmp_path).resume(world)
+
+
+def test_a_frame_that_is_empty_again_begins_with_neutral_masks(world):
+    network = ToyIPN()
+    session = session_on(world, network)
+    session.interact(3, lines(world, 3))
+    for at_most in (6, 2):
+        running = session.propagate()
+        for _ in range(at_most):
+            next(running)
+        running.close()
+    assert not session.masks(6).any(), "the second propagation, which counts, came to frame 4 alone"
+    network.interaction.segment.calls.clear()
+    session.interact(6, lines(world, 6))
+    _, mask, _, _ = network.interaction.segment.calls[0]
+    assert torch.allclose(mask, torch.tensor(0.5))
 
 
 @pytest.mark.parametrize("wrong", [{"roi_scale": 0.5}, {"max_rounds": 0}, {"undo_depth": -1}, {"stroke_width": 4}])

@@ -6,7 +6,7 @@ import torch
 from session_world import line_on
 from toy_networks import BlockWorld
 from vosforge.train.inference.session.mivos import MiVOSSession
-from vosforge.train.inference.session.settings import MiVOSSettings
+from vosforge.train.inference.session.mivos_settings import MiVOSSettings
 from vosforge.train.networks import FUSION, PROPAGATION, S2M
 
 pytestmark = [

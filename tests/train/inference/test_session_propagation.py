@@ -8,7 +8,7 @@ from toy_networks import BlockWorld, ToyFusion, ToyPropagation, frame_number
 from vosforge.models.fusion import FusionNetwork
 from vosforge.models.propagation import PropagationNetwork
 from vosforge.train.inference.session.mivos import MiVOSSession
-from vosforge.train.inference.session.settings import MiVOSSettings
+from vosforge.train.inference.session.mivos_settings import MiVOSSettings
 from vosforge.train.networks import FUSION, PROPAGATION, S2M
 
 

@@ -1,16 +1,17 @@
 """A session that is gone on with from its folder, also after its process was killed."""
 
+import errno
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from session_world import ToySession
+from session_world import ToySession, die
 from toy_networks import BlockWorld
 from vosforge.train.inference.session.store import ResultStore, View
 
@@ -34,6 +35,7 @@ def test_a_session_goes_on_where_it_was(tmp_path):
         toy.propagate()
         toy.give_truth(6)
         toy.session.commit()
+    one.session.close()
     one = reopened(tmp_path / "one")
     assert one.session.given_frames == (1, 6) and one.session.object_ids == (4, 9)
     assert np.array_equal(one.all_masks(), other.all_masks())
@@ -52,7 +54,8 @@ def test_a_propagation_that_was_under_way_is_as_one_closed_half_way(tmp_path):
     for _ in range(4):
         next(steps)
     half = toy.all_masks()
-    toy = reopened(tmp_path)  # the first one never ended
+    die(toy.session)
+    toy = reopened(tmp_path)
     assert np.array_equal(toy.all_masks(), half)
     assert sorted(toy.propagate()) == list(range(11))
     assert np.array_equal(toy.all_masks(), toy.truths())
@@ -63,6 +66,7 @@ def test_uncommitted_work_is_gone_and_earlier_steps_cannot_be_undone(tmp_path):
     toy.give_truth(5)
     toy.propagate()
     toy.give_empty(5)
+    die(toy.session)
     toy = reopened(tmp_path)
     assert np.array_equal(toy.all_masks(), toy.truths())
     with pytest.raises(ValueError, match="nothing to undo"):
@@ -73,6 +77,7 @@ def test_a_folder_with_a_session_is_not_overwritten(tmp_path):
     toy = ToySession(WORLD, folder=tmp_path)
     toy.give_truth(5)
     toy.session.commit()
+    toy.session.close()
     with pytest.raises(ValueError, match="holds a session already; call resume"):
         ToySession(WORLD, folder=tmp_path)
     assert np.array_equal(reopened(tmp_path).session.masks(5), WORLD.truth(5))
@@ -92,7 +97,8 @@ def test_a_start_or_resume_that_is_refused_leaves_the_session(tmp_path):
 
 def test_what_cannot_be_resumed_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"holds no session \(session.json is missing\)"):
-        reopened(tmp_path)
+        reopened(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
     with pytest.raises(ValueError, match="no folder to resume from"):
         ToySession(WORLD).session.resume(WORLD)
     ToySession(WORLD, folder=tmp_path)
@@ -107,7 +113,7 @@ def test_what_cannot_be_resumed_is_named(tmp_path):
     path = tmp_path / "session.json"
     content = json.loads(path.read_text())
     for damaged, message in (
-        (json.dumps({**content, "schema": 99}), "schema 99, this version reads 2"),
+        (json.dumps({**content, "schema": 99}), "schema 99, this version reads 3"),
         (json.dumps({key: value for key, value in content.items() if key != "view"}), "it was damaged"),
         ("{", "not valid JSON"),
     ):
@@ -138,7 +144,22 @@ def test_a_damaged_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"00005\.r1\.png is damaged .* frame 5 are lost: undo the step, or remove"):
         toy.session.masks(5)
     (tmp_path / "masks" / "00005.r1.png").unlink()
+    toy.session.close()
     assert not reopened(tmp_path).session.masks(5).any()
+
+
+def test_where_a_file_system_has_no_locks_a_session_is_opened_all_the_same(tmp_path, monkeypatch):
+    def refuse(number):
+        def flock(file, operation):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(fcntl, "flock", flock)
+
+    refuse(errno.ENOLCK)
+    ToySession(WORLD, folder=tmp_path / "one").session.close()
+    refuse(errno.EIO)
+    with pytest.raises(OSError, match="Input/output"):
+        ToySession(WORLD, folder=tmp_path / "other")
 
 
 def test_probabilities_of_another_shape_are_refused(tmp_path):
@@ -147,29 +168,31 @@ def test_probabilities_of_another_shape_are_refused(tmp_path):
 
 
 PROGRAM = """
-import sys, time
+import sys
 sys.path[:0] = [{here!r}, {tests!r}]
 from pathlib import Path
 from session_world import ToySession
 from toy_networks import BlockWorld
-toy = ToySession(BlockWorld(400, (4, 9)), folder=Path({folder!r}))
+toy = ToySession(BlockWorld(2000, (4, 9)), folder=Path({folder!r}))
 toy.give_truth(200)
 for t, _ in toy.session.propagate():
     print(t, flush=True)
 """
 
 
-def test_a_killed_process_leaves_a_session_that_goes_on(tmp_path):
+def test_a_process_has_its_session_alone_and_when_it_is_killed_another_goes_on(tmp_path):
     here = Path(__file__).parent
     program = PROGRAM.format(here=str(here), tests=str(here.parents[1]), folder=str(tmp_path / "session"))
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     for _ in range(30):
         process.stdout.readline()
-    time.sleep(0.01)
+    world = BlockWorld(2000, (4, 9))
+    with pytest.raises(ValueError, match=r"the session in .*session is open already, in another process"):
+        reopened(tmp_path / "session", world)
+    assert process.poll() is None
     os.kill(process.pid, signal.SIGKILL)
     given_out = [200, *map(int, process.stdout.read().split()), *range(201, 230)]
     process.wait()
-    world = BlockWorld(400, (4, 9))
     toy = reopened(tmp_path / "session", world)
     assert all(np.array_equal(toy.session.masks(t), world.truth(t)) for t in given_out)
     steps = toy.session.propagate()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from session_world import die
 from torch.nn import functional as F
 from toy_networks import NUM_CORNERS, BlockWorld, corner_of
 from vosforge.models.click_net import SIZES as CLICKNET_SIZES
@@ -143,6 +144,7 @@ def test_a_killed_session_goes_on_with_its_masks(tunings, tmp_path):
     session, _ = session_on(world, tmp_path / "work")
     session.interact(1, {i: world.truth(1) == i for i in (1, 2)})
     session.commit()
+    die(session)
     other = WildSession(None, OSVOSNetwork(SIZES["tiny"]), WildSettings(), tmp_path / "work")
     other.resume(world)
     dict(other.propagate())

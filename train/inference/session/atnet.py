@@ -4,13 +4,12 @@ A-Net answers on the frame until its masks are committed; T-Net carries them bot
 from neighbour to neighbour; between two annotated frames the probabilities of old and new are superposed.
 """
 
+from functools import partial
 from pathlib import Path
 
 from ....models.atnet import ATNetwork
 from .atnet_engine import ATNetEngine
 from .atnet_settings import ATNetSettings
-from .frames import FrameSource
-from .store import ResultStore
 from .video_session import VideoSession
 
 
@@ -22,8 +21,4 @@ class ATNetSession(VideoSession):
     """
 
     def __init__(self, network: ATNetwork, settings: ATNetSettings, folder: Path | None = None) -> None:
-        super().__init__(settings, folder)
-        self._network = network.to(settings.device).eval()
-
-    def _make_engine(self, frames: FrameSource, object_ids: tuple[int, ...], store: ResultStore) -> ATNetEngine:
-        return ATNetEngine(self._network, self.settings, frames=frames, object_ids=object_ids, store=store)
+        super().__init__(settings, partial(ATNetEngine, network.to(settings.device).eval(), settings), folder)

@@ -1,7 +1,6 @@
 """What the networks of ATNet do on the frames of one video (Heo, Koh, Kim, ECCV 2020). N objects, H W pixels."""
 
-from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +10,15 @@ from torch import Tensor
 from ....models.atnet import Annotation, ATNetwork, FrameFeatures
 from ..annotation import annotation_maps, as_inputs
 from ..geometry import FrameGeometry
-from ..interaction import stitched
+from ..propagation import masks_of
+from .annotation_store import AnnotationStore
 from .atnet_settings import ATNetSettings
 from .draft import Draft
-from .frames import FrameSource
-from .module_times import ModuleClock
-from .passes import Pass, nearest_given, passes_from
+from .passes import Pass, nearest_given
+from .revision_cache import RevisionCache
 from .state import Waiting
-from .store import ResultStore, View
-
-ANNOTATIONS = "annotations"
+from .store import View
+from .video_engine import Footage, VideoEngine, in_grey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,68 +34,45 @@ class AnnotatedFrame:
     masks: Tensor
 
 
-class ATNetEngine:
-    """Corrects frames by A-Net, and carries masks over frames into a store by T-Net.
+class ATNetEngine(VideoEngine):
+    """A-Net on a frame, T-Net over the video; a pixel is an object's above a threshold.
 
-    What A-Net was given on a frame is kept beside the masks, folder/annotations, so that a session that is resumed
-    transfers the same object features. Frames are padded to multiples of 16 with the mean colour (published: mirrored,
-    to 32). The clock says how long it took, modules "a-net" and "t-net".
+    Modules of the clock: "a-net" and "t-net". What A-Net was given is kept, see `AnnotationStore`. Frames are padded to
+    multiples of 16 with the mean colour (published: mirrored, to 32).
     """
 
-    def __init__(
-        self,
-        network: ATNetwork,
-        settings: ATNetSettings,
-        *,
-        frames: FrameSource,
-        object_ids: Sequence[int],
-        store: ResultStore,
-    ) -> None:
-        self._network, self._settings, self._frames = network, settings, frames
-        self._ids, self._store = tuple(object_ids), store
-        self._device = torch.device(settings.device)
-        self._geometry = FrameGeometry.of(*frames.size, settings.short_side)
-        self._given = ResultStore(store.folder / ANNOTATIONS, self._geometry.inner, 3 * len(self._ids))
-        self._lookup = np.array([0, *self._ids], np.uint8)
-        self._annotated: dict[tuple[int, int], AnnotatedFrame] = {}
-        self.clock = ModuleClock(self._device if settings.measure_times else None)
-
-    def passes(self, frame: int, given: Sequence[int], propagated: Sequence[int], num_frames: int) -> tuple[Pass, ...]:
-        """Where a propagation from a frame goes: to both sides, up to the next annotated frame."""
-        return passes_from(frame, given, propagated, num_frames)
+    def __init__(self, network: ATNetwork, settings: ATNetSettings, footage: Footage) -> None:
+        super().__init__(settings, footage)
+        self._network, self._settings = network, settings
+        self._geometry = FrameGeometry.of(*footage.frames.size, settings.short_side)
+        self._given = self._keep(AnnotationStore(self._store.folder, self._geometry.inner, len(self._ids)))
+        self._annotated = self._keep(RevisionCache[AnnotatedFrame](settings.max_annotated_frames))
 
     def correct(self, draft: Draft) -> np.ndarray:
-        """The ids of a frame after the strokes and clicks on it, uint8 (H, W)."""
+        """What A-Net makes of each object; see `VideoEngine`."""
         if not (draft.strokes or any(draft.clicks.values())):
             return draft.base.copy()
         planes = self._maps(draft)
         rgb = self._enter(draft.frame)
         with self._measured("a-net"):
             logits = self._in_passes(lambda rows: self._annotate(rgb, planes, rows).logits)
-            ids = self._ids_of(self._present(self._geometry.leave(logits.sigmoid())[:, 0], planes))
-        if draft.region is not None:
-            ids = stitched(draft.base, ids, draft.region, self._settings.region_margin)
-        return ids
+            # Without the objects of which the frame shows nothing and nothing was drawn.
+            present = torch.from_numpy(planes.any(axis=(0, 2, 3))).to(self._device)
+            soft = self._geometry.leave(logits.sigmoid())[:, 0] * present.view(-1, 1, 1)
+            return self._as_ids(self._above_threshold(soft))
 
     def committed(self, draft: Draft, revision: int) -> None:
-        """Keep what A-Net was given on a frame whose masks stand now in `revision`."""
-        planes = self._maps(draft).reshape(-1, *self._geometry.inner)
-        self._given.write(draft.frame, revision, np.zeros(self._geometry.inner, np.uint8), planes)
+        """Keep what A-Net was given; see `VideoEngine`."""
+        self._given.keep(draft.frame, revision, self._maps(draft))
 
-    def carry(
-        self, one: Pass, item: Waiting, given: Sequence[int], base: View, revision: int
-    ) -> Iterator[tuple[int, np.ndarray]]:
-        """Set the frames of a pass in `revision` of the store and yield them with their ids, uint8 (H, W).
+    def carried(self, one: Pass, item: Waiting, given: Sequence[int], base: View) -> Iterator[tuple[Tensor, Tensor]]:
+        """From the nearest annotated frames and the frame beside it; see `VideoEngine`.
 
-        given: all annotated frames, of which the nearest are transferred from. base: what of the store stands. Between
-        two annotated frames the new probability weighs 0.5 at the earlier one and up to 1 at the new one (the paper's
-        superposition).
+        Between two annotated frames the new probability weighs 0.5 at the earlier one and up to 1 at the new one (the
+        paper's superposition).
         """
-        if not one.frames:
-            return
-        sources = {
-            t: self._annotation(t, base) for t in nearest_given(one.source, given, self._settings.max_annotated_frames)
-        }
+        nearest = nearest_given(one.source, given, self._settings.max_annotated_frames)
+        sources = {t: self._annotation(t, base) for t in nearest}
         annotated = [source.features.f16 for source in sources.values()]
         previous, masks = sources[one.source].features, sources[one.source].masks
         for t in one.frames:
@@ -118,54 +93,37 @@ class ATNetEngine:
                 masks, previous = logits.sigmoid(), target
                 soft = self._geometry.leave(masks)[:, 0]
                 if one.partner is not None:
-                    before = torch.from_numpy(self._store.soft(t, base)).to(self._device) / 255
                     share = 0.5 + 0.5 * one.distances(t)[0]
-                    soft = share * soft + (1 - share) * before
-                grey = (soft * 255).round().clamp(0, 255).to(torch.uint8)
-                ids = self._ids_of(grey / 255)
-            self._store.write(t, revision, ids, grey.cpu().numpy())
-            yield t, ids
-
-    def find(self, newest: int) -> None:
-        """Take up what a session left, up to a revision."""
-        self._given.find(newest)
-
-    def forget_after(self, revision: int) -> None:
-        """Drop what belongs to later revisions."""
-        self._given.forget_after(revision)
-        self._annotated = {key: value for key, value in self._annotated.items() if key[1] <= revision}
-
-    def forget_before(self, revision: int, hidden: Set[int]) -> None:
-        """Drop what no view of `revision` or later shows."""
-        self._given.forget_before(revision, hidden)
+                    soft = share * soft + (1 - share) * self._stored(t, base)
+                # As they are kept, so that ids and probabilities agree about the threshold.
+                soft = in_grey(soft) / 255
+                labels = self._above_threshold(soft)
+            yield labels, soft
 
     def _maps(self, draft: Draft) -> np.ndarray:
         return annotation_maps(draft.base, draft.strokes, draft.clicks, self._ids, self._geometry)
 
     def _annotation(self, t: int, base: View) -> AnnotatedFrame:
         """An annotated frame, encoded once for each of its revisions."""
-        key = t, self._store.revision_of(t, base)
-        if key not in self._annotated:
-            while len(self._annotated) >= self._settings.max_annotated_frames:
-                self._annotated.pop(next(iter(self._annotated)))
-            planes = self._given.soft(t, base).reshape(3, len(self._ids), *self._geometry.inner)
-            ids, rgb, found = self._store.ids(t, base), self._enter(t), []
-            with self._measured("a-net"):
+        revision = self._store.revision_of(t, base)
+        return self._annotated.of(((t, revision),), lambda: self._encoded(t, base))
 
-                def annotate(rows: slice) -> Tensor:
-                    annotation = self._annotate(rgb, planes, rows)
-                    found.append(self._network.transfer.object_features(annotation))
-                    return annotation.logits
+    def _encoded(self, t: int, base: View) -> AnnotatedFrame:
+        planes, rgb, found = self._given.planes(t, base), self._enter(t), []
 
-                probabilities = self._in_passes(annotate).sigmoid()
-                features = self._network.transfer.encode(rgb)
-                # Where nothing was drawn for an object, what stands is its mask, not what A-Net would say.
-                shown = torch.from_numpy(np.stack([ids == value for value in self._ids]))[:, None]
-                shown = self._geometry.enter(shown.to(self._device).float())
-                drawn = torch.from_numpy(planes[1:].any(axis=(0, 2, 3))).to(self._device)
-                masks = torch.where(drawn.view(-1, 1, 1, 1), probabilities, shown)
-            self._annotated[key] = AnnotatedFrame(features=features, objects=torch.cat(found), masks=masks)
-        return self._annotated[key]
+        def annotate(rows: slice) -> Tensor:
+            annotation = self._annotate(rgb, planes, rows)
+            found.append(self._network.transfer.object_features(annotation))
+            return annotation.logits
+
+        with self._measured("a-net"):
+            probabilities = self._in_passes(annotate).sigmoid()
+            features = self._network.transfer.encode(rgb)
+            # Where nothing was drawn for an object, what stands is its mask, not what A-Net would say.
+            shown = self._geometry.enter(masks_of(self._store.ids(t, base), self._ids).to(self._device))
+            drawn = torch.from_numpy(planes[1:].any(axis=(0, 2, 3))).to(self._device)
+            masks = torch.where(drawn.view(-1, 1, 1, 1), probabilities, shown)
+        return AnnotatedFrame(features=features, objects=torch.cat(found), masks=masks)
 
     def _annotate(self, rgb: Tensor, planes: np.ndarray, rows: slice) -> Annotation:
         maps = as_inputs(planes[:, rows], self._geometry, self._device)
@@ -176,20 +134,10 @@ class ATNetEngine:
         step = self._settings.objects_per_pass
         return torch.cat([run(slice(start, start + step)) for start in range(0, len(self._ids), step)])
 
-    def _present(self, soft: Tensor, planes: np.ndarray) -> Tensor:
-        """Without the objects of which the frame shows nothing and nothing was drawn: (N, H, W)."""
-        present = torch.from_numpy(planes.any(axis=(0, 2, 3))).to(soft.device)
-        return soft * present.view(-1, 1, 1)
-
-    def _ids_of(self, soft: Tensor) -> np.ndarray:
-        """The likeliest object of each pixel where it is likelier than the threshold, else background: uint8 (H, W)."""
+    def _above_threshold(self, soft: Tensor) -> Tensor:
+        """The likeliest object of each pixel where it is likelier than the threshold, else background: (H, W)."""
         best = soft.max(dim=0)
-        chosen = torch.where(best.values > self._settings.threshold, best.indices + 1, 0)
-        return self._lookup[chosen.cpu().numpy()]
+        return torch.where(best.values > self._settings.threshold, best.indices + 1, 0)
 
     def _enter(self, t: int) -> Tensor:
-        frame = self._frames.read(t)
-        return self._geometry.enter_picture(frame, self._network.transfer.normalise.mean)
-
-    def _measured(self, module: str) -> AbstractContextManager[None]:
-        return self.clock.inference(module, len(self._ids))
+        return self._geometry.enter_picture(self._frames.read(t), self._network.transfer.normalise.mean)

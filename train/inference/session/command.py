@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .frames import FrameSource
+    from .given_inputs import FrameInputs
     from .mivos import MiVOSSession
 
 STOPPED = 130
+GOES_ON = "what was set is kept, the same command without inputs goes on"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,21 +67,16 @@ class Segment:
 def run(command: Segment) -> int:
     """Apply the inputs, propagate and write all masks; returns 0, or 130 when it was stopped. ValueError, OSError."""
     import numpy as np
-    from rich.console import Console
-    from rich.progress import track
 
-    from ....datagen.simulation.robot.scribble_file import read_scribbles
-    from .draft import check_inputs
-    from .given_inputs import collect_inputs, ids_in
+    from .given_inputs import collect_inputs
+    from .mivos_settings import MiVOSSettings
     from .open_session import open_mivos_session
-    from .output_folders import check_folders
-    from .session_file import NAME
-    from .settings import MiVOSSettings
+    from .output_folders import check_folders, check_masks
 
     check_folders(command)
     frames = open_frames(command.video)
-    scribbles = [read_scribbles(path) for path in command.scribbles]
-    inputs = collect_inputs(command.mask, scribbles, command.click, frames.num_frames, frames.size)
+    check_masks(command.out, mask_names(frames))
+    inputs = collect_inputs(command.mask, command.scribbles, command.click, frames.num_frames, frames.size)
     settings = MiVOSSettings(
         memory_every=command.memory_every,
         top_k=command.top_k or None,
@@ -85,52 +84,93 @@ def run(command: Segment) -> int:
         device=command.device,
         precision=command.precision,
         fusion="difference" if command.fusion else "linear",
-        undo_depth=0,
+        # So many that all inputs can be taken back.
+        undo_depth=2 * len(inputs),
     )
     if command.s2m is None and any(not isinstance(one, np.ndarray) for _, given in inputs for one in given.values()):
         raise ValueError("scribbles and clicks need a Scribble-to-Mask network; give --s2m")
     paths = {"propagation": command.propagation, "s2m": command.s2m, "fusion": command.fusion}
     checkpoints = {name: path for name, path in paths.items() if path is not None}
-    console = Console(stderr=True, markup=False)
     with open_mivos_session(checkpoints, settings, command.session) as session:
-        begun = (command.session / NAME).exists()
-        if begun:
-            session.resume(frames)
-            if command.objects and set(command.objects) != set(session.object_ids):
-                raise ValueError(
-                    f"the objects of the session in {command.session} are {list(session.object_ids)}, not "
-                    f"{list(command.objects)}; leave --objects out, or begin a session in another folder"
-                )
-        ids = session.object_ids if begun else command.objects or ids_in(inputs)
-        if not ids:
-            raise ValueError("no object is known; give --mask, --scribbles or --click on a frame that shows one")
-        # All of them first, so that a mistake in the last changes nothing.
-        for _, given in inputs:
-            check_inputs(given, ids, frames.size)
-        if not begun:
-            session.start(frames, ids)
+        enter(command, session, frames, inputs)
+        try:
+            give(session, inputs)
+        except KeyboardInterrupt:
+            print("stopped; no input was taken, the same command begins anew", file=sys.stderr)
+            return STOPPED
+        try:
+            propagate(session)
+            write_masks(command, session, frames)
+        except KeyboardInterrupt:
+            print(f"stopped; {GOES_ON}", file=sys.stderr)
+            return STOPPED
+        except OSError as error:
+            raise OSError(f"{error}; {GOES_ON}") from error
+    return 0
+
+
+def enter(command: Segment, session: MiVOSSession, frames: FrameSource, inputs: Sequence[FrameInputs]) -> None:
+    """Go on with the session in its folder, or begin it; ValueError when the inputs do not fit it."""
+    from .draft import check_inputs
+    from .given_inputs import ids_in
+    from .session_file import NAME
+
+    begun = (command.session / NAME).exists()
+    if begun:
+        session.resume(frames)
+        if command.objects and set(command.objects) != set(session.object_ids):
+            raise ValueError(
+                f"the objects of the session in {command.session} are {list(session.object_ids)}, not "
+                f"{list(command.objects)}; leave --objects out, or begin a session in another folder"
+            )
+    ids = session.object_ids if begun else command.objects or ids_in(inputs)
+    if not ids:
+        raise ValueError("no object is known; give --mask, --scribbles or --click on a frame that shows one")
+    # All of them first, so that a mistake in the last changes nothing.
+    for _, given in inputs:
+        check_inputs(given, ids, frames.size)
+    if not begun:
+        session.start(frames, ids)
+
+
+def give(session: MiVOSSession, inputs: Sequence[FrameInputs]) -> None:
+    """Give and commit all inputs; none of them when that fails or is stopped, for given twice they would add up."""
+    try:
         for t, given in inputs:
             session.interact(t, given)
             session.commit()
-        try:
-            if waiting := session.num_waiting_frames:
-                for _ in track(session.propagate(), "propagating", waiting, console=console):
-                    pass
-            write_masks(command, session, frames)
-        except KeyboardInterrupt:
-            print("stopped; what was set is kept, the same command without inputs goes on", file=sys.stderr)
-            return STOPPED
-    return 0
+    except BaseException:
+        for _ in range(session.num_steps):
+            session.undo()
+        raise
+
+
+def propagate(session: MiVOSSession) -> None:
+    """Carry what waits through the video, with a bar on stderr."""
+    from rich.console import Console
+    from rich.progress import track
+
+    if waiting := session.num_waiting_frames:
+        for _ in track(session.propagate(), "propagating", waiting, console=Console(stderr=True, markup=False)):
+            pass
 
 
 def open_frames(video: Path) -> FrameSource:
     """The frames of a file or a folder; ValueError."""
+    if not video.exists():
+        raise ValueError(f"there is no video at {video}; give a video file, or the folder of its frames")
     # Codecs print what they stumble over; what matters is said in our own line.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     from .frames import FolderFrames
     from .video_frames import VideoFrames
 
     return FolderFrames(video) if video.is_dir() else VideoFrames(video)
+
+
+def mask_names(frames: FrameSource) -> list[str]:
+    """File names of the masks: as the frames of a folder are called, or by number."""
+    stems = [path.stem for path in getattr(frames, "paths", ())] or [f"{t:05d}" for t in range(frames.num_frames)]
+    return [f"{stem}.png" for stem in stems]
 
 
 def write_masks(command: Segment, session: MiVOSSession, frames: FrameSource) -> None:
@@ -143,10 +183,10 @@ def write_masks(command: Segment, session: MiVOSSession, frames: FrameSource) ->
     overlays = command.out / OVERLAYS
     if command.overlays:
         overlays.mkdir(exist_ok=True)
-    stems = [path.stem for path in getattr(frames, "paths", ())] or [f"{t:05d}" for t in range(frames.num_frames)]
-    for t, stem in enumerate(stems):
+    names = mask_names(frames)
+    for t, name in enumerate(names):
         ids = session.masks(t)
-        atomic_write(command.out / f"{stem}.png", encode_palette_png(ids))
+        atomic_write(command.out / name, encode_palette_png(ids))
         if command.overlays:
-            atomic_write(overlays / f"{stem}.jpg", encode_jpeg(overlay(frames.read(t), ids)))
-    print(f"{len(stems)} masks in {command.out}; given were frames {', '.join(map(str, session.given_frames))}")
+            atomic_write((overlays / name).with_suffix(".jpg"), encode_jpeg(overlay(frames.read(t), ids)))
+    print(f"{len(names)} masks in {command.out}; given were frames {', '.join(map(str, session.given_frames))}")

@@ -10,13 +10,19 @@ from ....datagen.simulation.robot.strokes import Stroke
 from ..geometry import Region
 from ..interaction import stitched
 from .protocol import Clicks, Input, Scribbles
+from .store import View
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Draft:
-    """The work on one frame. base, ids: uint8 (H, W), before the strokes and clicks, and with them."""
+    """The work on one frame.
+
+    before: the view of the store in which it began. base, ids: uint8 (H, W), before the strokes and clicks, and with
+    them.
+    """
 
     frame: int
+    before: View
     base: np.ndarray
     ids: np.ndarray
     region: Region | None = None
@@ -45,10 +51,9 @@ class Draft:
                 # Taken out and put at the end: the object that is clicked last lies on top.
                 together[object_id] = together.pop(object_id, ()) + given
             draft = replace(draft, strokes=draft.strokes + strokes, clicks=together)
-            draft = replace(draft, ids=correct(draft))
+            draft = replace(draft, ids=_inside(region, draft.base, correct(draft), margin))
         if masks:
-            ids = painted(draft.ids, masks)
-            ids = ids if region is None else stitched(draft.ids, ids, region, margin)
+            ids = _inside(region, draft.ids, painted(draft.ids, masks), margin)
             draft = replace(draft, base=ids, ids=ids, strokes=(), clicks={})
         return draft
 
@@ -63,6 +68,11 @@ def painted(ids: np.ndarray, masks: Mapping[int, np.ndarray]) -> np.ndarray:
     for object_id, mask in masks.items():
         painted[mask] = object_id
     return painted
+
+
+def certain(ids: np.ndarray, object_ids: Sequence[int]) -> np.ndarray:
+    """The probabilities of masks that nobody doubts, uint8 (N, H, W), 255 for 1."""
+    return np.stack([ids == value for value in object_ids]).astype(np.uint8) * 255
 
 
 def check_inputs(inputs: Mapping[int, Input], object_ids: Sequence[int], size: tuple[int, int]) -> None:
@@ -89,6 +99,10 @@ def check_inputs(inputs: Mapping[int, Input], object_ids: Sequence[int], size: t
             raise ValueError(
                 f"the input of object {object_id} is a {type(given).__name__}; give Scribbles, Clicks or a bool array"
             )
+
+
+def _inside(region: Region | None, outside: np.ndarray, inside: np.ndarray, margin: int) -> np.ndarray:
+    return inside if region is None else stitched(outside, inside, region, margin)
 
 
 def _sorted_inputs(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ....datagen.simulation.robot.scribble_file import Scribbles as ScribbleFile
+from ....datagen.simulation.robot.scribble_file import read_scribbles
 from ...evaluation.layouts.files import read_ids
 from ..propagation import ids_of
 from .protocol import Clicks, Input, Scribbles
@@ -16,22 +16,22 @@ FrameInputs = tuple[int, dict[int, Input]]
 
 def collect_inputs(
     masks: Sequence[str],
-    scribbles: Sequence[ScribbleFile],
+    scribbles: Sequence[Path],
     clicks: Sequence[str],
     num_frames: int,
     size: tuple[int, int],
 ) -> list[FrameInputs]:
     """Return the inputs in the order masks, scribbles, clicks; all clicks of a frame are one input.
 
-    masks: FRAME=PNG, the masks of all objects of a frame. clicks: FRAME:OBJECT:+X,Y or FRAME:OBJECT:-X,Y, pixels.
-    num_frames, size (H, W): of the video. ValueError names what cannot be read or does not fit the video.
+    masks: FRAME=PNG, the masks of all objects of a frame. scribbles: files of the DAVIS interactive benchmark. clicks:
+    FRAME:OBJECT:+X,Y or FRAME:OBJECT:-X,Y, pixels. num_frames, size (H, W): of the video. ValueError names what cannot
+    be read or does not fit the video.
     """
     found = [_read_mask(text, size) for text in masks]
-    for given in scribbles:
+    for path in scribbles:
+        given = read_scribbles(_existing(path, "scribble file"))
         if len(given.frames) != num_frames:
-            raise ValueError(
-                f"the scribbles of {given.sequence!r} are on {len(given.frames)} frames, the video has {num_frames}"
-            )
+            raise ValueError(f"the scribbles of {path} are on {len(given.frames)} frames, the video has {num_frames}")
         for t in given.annotated_frames:
             strokes = given.frames[t]
             ids = sorted({stroke.object_id for stroke in strokes})
@@ -52,13 +52,19 @@ def _read_mask(text: str, size: tuple[int, int]) -> FrameInputs:
     number, separator, name = text.partition("=")
     if not separator or not number.isdecimal():
         raise ValueError(f"{text!r} is no mask of a frame; write FRAME=PNG, such as 12=masks/00012.png")
-    ids = read_ids(Path(name))
+    ids = read_ids(_existing(Path(name), "mask"))
     if ids.shape != tuple(size):
         (height, width), (own_height, own_width) = size, ids.shape
         raise ValueError(f"the mask {name} is {own_width}x{own_height}, the frames are {width}x{height}")
     shown = ids_of(ids)
     # With the background, so that an object that the picture does not show is not in the frame.
     return int(number), {0: ~np.isin(ids, shown), **{object_id: ids == object_id for object_id in shown}}
+
+
+def _existing(path: Path, what: str) -> Path:
+    if not path.is_file():
+        raise ValueError(f"there is no {what} at {path}; give the path of a file")
+    return path
 
 
 def _clicks_by_frame(clicks: Sequence[str]) -> list[FrameInputs]:

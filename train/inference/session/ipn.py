@@ -4,13 +4,12 @@ The interaction network answers on the frame until its masks are committed; the 
 ways, up to the next frame that the user worked on; between two of them new and old masks weigh by distance.
 """
 
+from functools import partial
 from pathlib import Path
 
 from ....models.ipn import IPNNetwork
-from .frames import FrameSource
 from .ipn_engine import IPNEngine
 from .ipn_settings import IPNSettings
-from .store import ResultStore
 from .video_session import VideoSession
 
 
@@ -22,8 +21,4 @@ class IPNSession(VideoSession):
     """
 
     def __init__(self, network: IPNNetwork, settings: IPNSettings, folder: Path | None = None) -> None:
-        super().__init__(settings, folder)
-        self._network = network.to(settings.device).eval()
-
-    def _make_engine(self, frames: FrameSource, object_ids: tuple[int, ...], store: ResultStore) -> IPNEngine:
-        return IPNEngine(self._network, self.settings, frames=frames, object_ids=object_ids, store=store)
+        super().__init__(settings, partial(IPNEngine, network.to(settings.device).eval(), settings), folder)

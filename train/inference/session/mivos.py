@@ -4,15 +4,14 @@ Scribble-to-Mask answers on the frame until its masks are committed; the propaga
 between two interactions the fusion network decides.
 """
 
+from functools import partial
 from pathlib import Path
 
 from ....models.fusion import FusionNetwork
 from ....models.propagation import PropagationNetwork
 from ....models.s2m import S2MNetwork
-from .engine import MiVOSEngine
-from .frames import FrameSource
-from .settings import MiVOSSettings
-from .store import ResultStore
+from .mivos_engine import MiVOSEngine, MiVOSNetworks
+from .mivos_settings import MiVOSSettings
 from .video_session import VideoSession
 
 
@@ -33,9 +32,8 @@ class MiVOSSession(VideoSession):
     ) -> None:
         if fusion is None and settings.fusion in ("difference", "learned"):
             raise ValueError(f"fusion is {settings.fusion!r}, which needs a fusion network; choose 'linear' or 'none'")
-        super().__init__(settings, folder)
-        networks = (s2m, propagation, fusion)
-        self._networks = tuple(None if one is None else one.to(settings.device).eval() for one in networks)
-
-    def _make_engine(self, frames: FrameSource, object_ids: tuple[int, ...], store: ResultStore) -> MiVOSEngine:
-        return MiVOSEngine(*self._networks, self.settings, frames=frames, object_ids=object_ids, store=store)
+        for network in (s2m, propagation, fusion):
+            if network is not None:
+                network.to(settings.device).eval()
+        networks = MiVOSNetworks(s2m=s2m, propagation=propagation, fusion=fusion)
+        super().__init__(settings, partial(MiVOSEngine, networks, settings), folder)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image, UnidentifiedImageError
+
+from ....datagen.storage.files import is_temporary
 from ...evaluation.output_folder import check_output_folder
+from . import annotation_store, folder_lock, session_file
 from .store import FOLDER
 
 if TYPE_CHECKING:
@@ -12,6 +18,8 @@ if TYPE_CHECKING:
 
 OVERLAYS = "overlays"
 """The folder in the masks' own for the frames with their masks over them."""
+LEFT_OF_A_START = (FOLDER, annotation_store.FOLDER, folder_lock.NAME)
+"""What is in the folder of a session that was stopped before it stood on the disk."""
 TREE_MARKS = ("index.json", "JPEGImages")
 """What a corpus, and a tree of DAVIS or YouTube-VOS, have at their top."""
 
@@ -32,3 +40,29 @@ def check_folders(command: Segment) -> None:
     for flag, folder in (("--out", command.out), ("--session", command.session), ("--session", kept), *overlays):
         if folder.resolve() == command.video.resolve():
             raise ValueError(f"{flag}: {folder} is the folder of the frames; give another folder")
+    _check_session_folder(command.session)
+    if command.out.resolve() == command.session.resolve() or (command.out / session_file.NAME).exists():
+        raise ValueError(f"--out {command.out} is the folder of a session; give another one for the masks")
+
+
+def check_masks(out: Path, names: Sequence[str]) -> None:
+    """ValueError where a mask would take the place of a picture that is none: masks are palette pictures."""
+    for path in (out / name for name in names):
+        if path.exists():
+            try:
+                with Image.open(path) as picture:
+                    mode = picture.mode
+            except UnidentifiedImageError:
+                mode = "unreadable"
+            if mode != "P":
+                raise ValueError(f"--out {out} holds {path.name}, which is no mask ({mode}); give another folder")
+
+
+def _check_session_folder(folder: Path) -> None:
+    if not folder.is_dir() or (folder / session_file.NAME).exists():
+        return
+    for entry in sorted(folder.iterdir()):
+        if entry.name not in LEFT_OF_A_START and not is_temporary(entry):
+            raise ValueError(
+                f"--session {folder} holds no session, but {entry.name}; give the folder of a session, or a new one"
+            )

@@ -13,7 +13,7 @@ from .state import SessionState, Waiting
 from .store import View
 
 NAME = "session.json"
-SCHEMA = 2
+SCHEMA = 3
 
 
 def video_facts(frames: FrameSource) -> dict[str, Any]:
@@ -27,10 +27,20 @@ def video_facts(frames: FrameSource) -> dict[str, Any]:
     return {"num_frames": frames.num_frames, "size": list(frames.size), "pixels": digest.hexdigest()}
 
 
-def save_state(folder: Path, state: SessionState, video: Mapping[str, Any], ids: Sequence[int]) -> None:
-    """Write where a session stands, but for the frame that is worked on; OSError. video: see `video_facts`."""
+def check_exists(folder: Path) -> None:
+    """ValueError for a folder without a session."""
+    if not (folder / NAME).is_file():
+        raise ValueError(f"{folder} holds no session ({NAME} is missing); start one")
+
+
+def save_state(folder: Path, state: SessionState, system: str, video: Mapping[str, Any], ids: Sequence[int]) -> None:
+    """Write where a session stands, but for the frame that is worked on; OSError.
+
+    system: what answers in it. video: see `video_facts`.
+    """
     content = {
         "schema": SCHEMA,
+        "system": system,
         "video": dict(video),
         "object_ids": list(ids),
         "given": list(state.given),
@@ -41,14 +51,14 @@ def save_state(folder: Path, state: SessionState, video: Mapping[str, Any], ids:
     atomic_write_json(folder / NAME, content)
 
 
-def load_state(folder: Path, video: Mapping[str, Any]) -> tuple[SessionState, tuple[int, ...]]:
+def load_state(folder: Path, system: str, video: Mapping[str, Any]) -> tuple[SessionState, tuple[int, ...]]:
     """Read where a session stood, and its object ids.
 
-    ValueError where there is no such file, it is damaged, or the session was on another video, see `video_facts`.
+    ValueError where there is no such file, it is damaged, or the session was of another system, which keeps other
+    things beside the masks, or on another video, see `video_facts`.
     """
+    check_exists(folder)
     path = folder / NAME
-    if not path.is_file():
-        raise ValueError(f"{folder} holds no session ({NAME} is missing); start one")
     content = read_json(path)
     try:
         if content["schema"] != SCHEMA:
@@ -59,11 +69,13 @@ def load_state(folder: Path, video: Mapping[str, Any]) -> tuple[SessionState, tu
             view=_to_view(content["view"]),
             half_done=content["half_done"],
         )
-        ids, had = tuple(content["object_ids"]), content["video"]
+        ids, had, had_system = tuple(content["object_ids"]), content["video"], content["system"]
         height, width = had["size"]
         had_frames = f"{had['num_frames']} frames of {width}x{height}"
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is not what a session writes ({error!r}); it was damaged, start anew") from error
+    if had_system != system:
+        raise ValueError(f"the session in {folder} is one of {had_system}, not of {system}; open it with {had_system}")
     if had != dict(video):
         height, width = video["size"]
         found = f"{video['num_frames']} of {width}x{height}"

@@ -7,49 +7,49 @@ objects, H W pixels.
 import contextlib
 import itertools
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
 from ....datagen.corpus.records import IGNORE_ID
 from ..geometry import Region
 from . import session_file
-from .draft import Draft, check_inputs
-from .engine_protocol import Engine
+from .draft import Draft, certain, check_inputs
+from .folder_lock import hold_folder
 from .frames import FrameSource
 from .module_times import ModuleTime
 from .protocol import Input
+from .session_settings import SessionSettings
 from .state import SessionState
 from .store import ResultStore
-
-
-class SessionSettings(Protocol):
-    """What a session asks of its system's settings; see `MiVOSSettings`."""
-
-    undo_depth: int
-    region_margin: int
+from .video_engine import Footage, VideoEngine
 
 
 class VideoSession:
-    """A user's work on one video; see `protocol.Session`. A system gives its engine: `_make_engine`.
+    """A user's work on one video; see `protocol.Session`.
 
+    make_engine: gives the system's networks at work on a video.
     folder: where the masks are kept, see `ResultStore`, from which `resume` goes on; without one, a temporary folder
-    that goes with the session (`close`, or `with`).
+    that goes with the session (`close`, or `with`). From `start` or `resume` until then no other session, of this
+    process or another, can be opened in it.
     """
 
-    def __init__(self, settings: SessionSettings, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: SessionSettings,
+        make_engine: Callable[[Footage], VideoEngine],
+        folder: Path | None = None,
+    ) -> None:
         self.settings = settings
+        self._make_engine = make_engine
         self._folder = folder
         self._temporary: tempfile.TemporaryDirectory | None = None
-        self._engine: Engine | None = None
+        self._lock: BinaryIO | None = None
+        self._engine: VideoEngine | None = None
         self._running: Iterator[tuple[int, np.ndarray]] | None = None
-
-    def _make_engine(self, frames: FrameSource, object_ids: tuple[int, ...], store: ResultStore) -> Engine:
-        """Return the system's networks at work on a video, whose masks are in the store."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +58,13 @@ class VideoSession:
         self.close()
 
     def close(self) -> None:
-        """End the session; masks in a temporary folder are gone."""
+        """End the session, and let others open its folder; masks in a temporary folder are gone."""
+        self._leave_video()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _leave_video(self) -> None:
         self._interrupt()
         self._engine = None
         if self._temporary is not None:
@@ -68,34 +74,57 @@ class VideoSession:
     def start(self, frames: FrameSource, object_ids: Sequence[int]) -> None:
         """Begin with a video, see `protocol.Session`.
 
-        ValueError for ids that no palette picture holds, and for a folder that holds a session already; a session that
-        is under way then goes on.
+        ValueError for ids that no palette picture holds, for a folder that holds a session already, and for one in
+        which another is open; a session that is under way then goes on.
         """
         ids = tuple(int(value) for value in object_ids)
         if not ids or len(set(ids)) < len(ids) or not all(0 < value < IGNORE_ID for value in ids):
             raise ValueError(f"object_ids are {list(object_ids)}; give different ids from 1 to {IGNORE_ID - 1}")
-        folder = self._folder
-        if folder is not None and (folder / session_file.NAME).exists():
-            raise ValueError(f"{folder} holds a session already; call resume to go on with it, or give another folder")
         video = session_file.video_facts(frames)
-        self.close()
-        if folder is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="vosforge-session-")
-            folder = Path(self._temporary.name)
-        self._begin(folder, frames, video, ids, SessionState())
+        with self._holding_folder():
+            folder = self._folder
+            if folder is not None and (folder / session_file.NAME).exists():
+                raise ValueError(
+                    f"{folder} holds a session already; call resume to go on with it, or give another folder"
+                )
+            self._leave_video()
+            if folder is None:
+                self._temporary = tempfile.TemporaryDirectory(prefix="vosforge-session-")
+                folder = Path(self._temporary.name)
+            self._begin(folder, frames, video, ids, SessionState())
 
     def resume(self, frames: FrameSource) -> None:
         """Go on with the session in the folder, on the same video, from its last committed or propagated masks.
 
         A propagation that was killed is as one closed half-way. What was drawn and not committed is gone, and steps
-        before cannot be undone. ValueError where there is no session, or one on another video.
+        before cannot be undone. ValueError where there is no session, one of another system or on another video, or
+        one that is open.
         """
         if self._folder is None:
             raise ValueError("this session has no folder to resume from; open it with one")
+        session_file.check_exists(self._folder)
         video = session_file.video_facts(frames)
-        state, ids = session_file.load_state(self._folder, video)
-        self.close()
-        self._begin(self._folder, frames, video, ids, state)
+        with self._holding_folder():
+            state, ids = session_file.load_state(self._folder, self._system, video)
+            self._leave_video()
+            self._begin(self._folder, frames, video, ids, state)
+
+    @property
+    def _system(self) -> str:
+        return type(self).__name__.removesuffix("Session")
+
+    @contextlib.contextmanager
+    def _holding_folder(self) -> Iterator[None]:
+        """Hold the folder from here on; when the block fails, no longer than before."""
+        if self._folder is None or self._lock is not None:
+            yield
+            return
+        self._lock = hold_folder(self._folder)
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def _begin(
         self,
@@ -109,12 +138,14 @@ class VideoSession:
         self._store = ResultStore(folder, frames.size, len(ids))
         self._store.find(newest=state.view.revision)
         self._store.forget_before(state.oldest_revision, state.view.hidden)
-        self._engine = self._make_engine(frames, ids, self._store)
-        self._engine.find(newest=state.view.revision)
-        self._engine.forget_before(state.oldest_revision, state.view.hidden)
+        engine = self._make_engine(Footage(frames=frames, object_ids=ids, store=self._store))
+        engine.find(newest=state.view.revision)
+        engine.forget_before(state.oldest_revision, state.view.hidden)
         self._steps: list[SessionState] = []
         self._saved: SessionState | None = None
         self._stand_at(state)
+        # Last, for from now on the session has a video.
+        self._engine = engine
 
     @property
     def module_times(self) -> Mapping[str, ModuleTime]:
@@ -127,6 +158,12 @@ class VideoSession:
         """The frames whose masks were committed, ascending."""
         self._check_started()
         return self._state.given
+
+    @property
+    def num_steps(self) -> int:
+        """How many steps can be undone."""
+        self._check_started()
+        return len(self._steps)
 
     @property
     def num_waiting_frames(self) -> int:
@@ -147,7 +184,7 @@ class VideoSession:
         self._check_frame(t)
         draft = self._state.draft
         if draft is not None and draft.frame == t:
-            return self._certain(draft.ids)
+            return certain(draft.ids, self.object_ids)
         return self._store.soft(t, self._state.view)
 
     def interact(self, frame: int, inputs: Mapping[int, Input], region: Region | None = None) -> np.ndarray:
@@ -161,7 +198,7 @@ class VideoSession:
             if draft is None or draft.frame != frame:
                 self._commit_draft()
                 ids = self.masks(frame)
-                draft = Draft(frame=frame, base=ids, ids=ids)
+                draft = Draft(frame=frame, before=self._state.view, base=ids, ids=ids)
             draft = draft.with_inputs(inputs, region, self._engine.correct, self.settings.region_margin)
             self._state = replace(self._state, draft=draft)
         return draft.ids.copy()
@@ -217,12 +254,9 @@ class VideoSession:
     def _commit_draft(self) -> None:
         draft, revision = self._state.draft, self._state.view.revision + 1
         if draft is not None:
-            self._store.write(draft.frame, revision, draft.ids, self._certain(draft.ids))
+            self._store.write(draft.frame, revision, draft.ids, certain(draft.ids, self.object_ids))
             self._engine.committed(draft, revision)
             self._state = self._state.committed(draft.frame)
-
-    def _certain(self, ids: np.ndarray) -> np.ndarray:
-        return np.stack([ids == value for value in self.object_ids]).astype(np.uint8) * 255
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[None]:
@@ -250,7 +284,7 @@ class VideoSession:
         """Take a state once it is on disk, where it is written without its draft."""
         kept = replace(state, draft=None)
         if kept != self._saved:
-            session_file.save_state(self._store.folder, kept, self._video, self.object_ids)
+            session_file.save_state(self._store.folder, kept, self._system, self._video, self.object_ids)
             self._saved = kept
         self._state = state
 

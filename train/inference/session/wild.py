@@ -5,12 +5,11 @@ network for each object, and segments the rest of the video anew. The user refin
 more frame to tune to (progressive refinement).
 """
 
+from functools import partial
 from pathlib import Path
 
 from ....models.click_net import ClickNetwork
 from ....models.osvos import OSVOSNetwork
-from .frames import FrameSource
-from .store import ResultStore
 from .video_session import VideoSession
 from .wild_engine import WildEngine
 from .wild_settings import WildSettings
@@ -29,9 +28,7 @@ class WildSession(VideoSession):
         settings: WildSettings,
         folder: Path | None = None,
     ) -> None:
-        super().__init__(settings, folder)
-        self._clicknet = None if clicknet is None else clicknet.to(settings.device).eval()
-        self._osvos = osvos.to(settings.device).eval()
-
-    def _make_engine(self, frames: FrameSource, object_ids: tuple[int, ...], store: ResultStore) -> WildEngine:
-        return WildEngine(self._clicknet, self._osvos, self.settings, frames=frames, object_ids=object_ids, store=store)
+        for network in (clicknet, osvos):
+            if network is not None:
+                network.to(settings.device).eval()
+        super().__init__(settings, partial(WildEngine, clicknet, osvos, settings), folder)

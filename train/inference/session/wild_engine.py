@@ -1,9 +1,10 @@
 """What the click network and OSVOS do on the frames of one video (Benard and Gygli, 2017). N objects, H W pixels."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ....datagen.simulation.clicks.clicks import Click
 from ....models.aggregate import most_likely, soft_aggregate
@@ -11,41 +12,32 @@ from ....models.click_net import ClickNetwork
 from ....models.osvos import OSVOSNetwork
 from ..click_interaction import clicks_on_stroke, probability_of_clicks
 from ..geometry import FrameGeometry, Region
-from ..interaction import stitched
 from ..osvos_tuning import Example, probability_of_frame, tuned
 from .draft import Draft
-from .frames import FrameSource
-from .module_times import ModuleClock
 from .passes import Pass
+from .revision_cache import RevisionCache
 from .state import Waiting
-from .store import ResultStore, View
+from .store import View
+from .video_engine import Footage, VideoEngine
 from .wild_settings import WildSettings
 
-Tuned = dict[int, OSVOSNetwork | None]
+Tuned = Mapping[int, OSVOSNetwork | None]
 """Object id -> its network; None where no given frame shows it."""
 
 
-class WildEngine:
-    """Corrects frames by the click network, and segments the others by OSVOS, tuned anew to every set of given frames.
+class WildEngine(VideoEngine):
+    """The click network on a frame, OSVOS on all others, tuned anew to every set of given frames.
 
-    clicknet: None where the session does without. Objects share the pixels out by soft aggregation.
+    clicknet: None where the session does without. Objects share the pixels out by soft aggregation. Modules of the
+    clock: "clicknet", "tuning" and "osvos".
     """
 
     def __init__(
-        self,
-        clicknet: ClickNetwork | None,
-        osvos: OSVOSNetwork,
-        settings: WildSettings,
-        *,
-        frames: FrameSource,
-        object_ids: Sequence[int],
-        store: ResultStore,
+        self, clicknet: ClickNetwork | None, osvos: OSVOSNetwork, settings: WildSettings, footage: Footage
     ) -> None:
+        super().__init__(settings, footage)
         self._clicknet, self._osvos, self._settings = clicknet, osvos, settings
-        self._frames, self._ids, self._store = frames, tuple(object_ids), store
-        self._lookup = np.array([0, *object_ids], np.uint8)
-        self._tuned: tuple[tuple[tuple[int, int], ...], Tuned] = ((), {})
-        self.clock = ModuleClock(torch.device(settings.device) if settings.measure_times else None)
+        self._tuned = self._keep(RevisionCache[Tuned](at_most=1))
 
     def passes(self, frame: int, given: Sequence[int], propagated: Sequence[int], num_frames: int) -> tuple[Pass, ...]:
         """All frames without given masks: those after the frame first, then those before it, the nearest first."""
@@ -55,7 +47,7 @@ class WildEngine:
         return tuple(Pass(source=frame, frames=one, partner=None) for one in (*ahead, *behind[::-1]) if len(one))
 
     def correct(self, draft: Draft) -> np.ndarray:
-        """The ids of a frame after the strokes and clicks on it, uint8 (H, W)."""
+        """What the click network makes of each object; it sees a region alone. See `VideoEngine`."""
         if self._clicknet is None:
             raise ValueError("this session has no click network; give free-hand masks, or open it with one")
         height, width = draft.base.shape
@@ -66,7 +58,7 @@ class WildEngine:
         rgb, base = self._frames.read(draft.frame)[region.slices], draft.base[region.slices]
         whole = FrameGeometry.of(height, width, self._settings.clicks.short_side)
         scale = whole.inner[0] / height
-        with self.clock.inference("clicknet", len(self._ids)):
+        with self._measured("clicknet"):
             probabilities = []
             for object_id in self._ids:
                 current, clicks = base == object_id, said[object_id]
@@ -80,40 +72,24 @@ class WildEngine:
                     answer = np.zeros(current.shape, np.float32)
                 probabilities.append(answer)
             ids = draft.base.copy()
-            ids[region.slices] = self._shared(np.stack(probabilities))[0]
-        return ids if draft.region is None else stitched(draft.base, ids, region, self._settings.region_margin)
+            ids[region.slices] = self._as_ids(most_likely(_shared(probabilities)))
+        return ids
 
-    def carry(
-        self, one: Pass, item: Waiting, given: Sequence[int], base: View, revision: int
-    ) -> Iterator[tuple[int, np.ndarray]]:
-        """Set the frames of a pass in `revision` of the store and yield them with their ids, uint8 (H, W)."""
+    def carried(self, one: Pass, item: Waiting, given: Sequence[int], base: View) -> Iterator[tuple[Tensor, Tensor]]:
+        """By the networks tuned to all given frames, no frame from another; see `VideoEngine`."""
         networks = self._networks(given, base)
         for t in one.frames:
             rgb = self._frames.read(t)
-            with self.clock.inference("osvos", len(self._ids)):
-                probabilities = [
-                    np.zeros(rgb.shape[:2], np.float32)
-                    if networks[i] is None
-                    else probability_of_frame(networks[i], rgb, self._settings.tuning)
-                    for i in self._ids
-                ]
-                ids, grey = self._shared(np.stack(probabilities))
-            self._store.write(t, revision, ids, grey)
-            yield t, ids
-
-    def find(self, newest: int) -> None:
-        """Nothing is kept but the masks."""
-
-    def committed(self, draft: Draft, revision: int) -> None:
-        """Nothing is kept but the masks."""
-
-    def forget_before(self, revision: int, hidden: Set[int]) -> None:
-        """Nothing is kept but the masks."""
-
-    def forget_after(self, revision: int) -> None:
-        """Drop the networks that learnt masks of later revisions."""
-        if any(number > revision for _, number in self._tuned[0]):
-            self._tuned = ((), {})
+            with self._measured("osvos"):
+                soft = _shared(
+                    [
+                        np.zeros(rgb.shape[:2], np.float32)
+                        if networks[i] is None
+                        else probability_of_frame(networks[i], rgb, self._settings.tuning)
+                        for i in self._ids
+                    ]
+                )
+            yield most_likely(soft), soft[1:]
 
     def _said(self, draft: Draft) -> dict[int, tuple[Click, ...]]:
         """What each object is told: its own clicks and strokes, and what is positive of others as negative."""
@@ -134,14 +110,12 @@ class WildEngine:
 
     def _networks(self, given: Sequence[int], base: View) -> Tuned:
         """The networks tuned to the given frames as they stand, made once for each set of them."""
-        key = tuple((t, self._store.revision_of(t, base)) for t in given)
-        if self._tuned[0] != key:
+
+        def tune_all() -> Tuned:
             known = [(self._frames.read(t), self._store.ids(t, base)) for t in given]
-            self._tuned = (
-                key,
-                {i: self._tune([Example(rgb=rgb, mask=ids == i) for rgb, ids in known]) for i in self._ids},
-            )
-        return self._tuned[1]
+            return {i: self._tune([Example(rgb=rgb, mask=ids == i) for rgb, ids in known]) for i in self._ids}
+
+        return self._tuned.of(tuple((t, self._store.revision_of(t, base)) for t in given), tune_all)
 
     def _tune(self, examples: Sequence[Example]) -> OSVOSNetwork | None:
         # A frame without the object teaches nothing: its class-balanced loss is zero.
@@ -152,11 +126,10 @@ class WildEngine:
         with flags, self.clock.measure("tuning", 1):
             return tuned(self._osvos, shown, self._settings.tuning)
 
-    def _shared(self, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Ids uint8 (H, W) and probabilities uint8 (N, H, W) of float32 (N, H, W)."""
-        soft = soft_aggregate(torch.from_numpy(probabilities))
-        grey = (soft[1:] * 255).round().to(torch.uint8)
-        return self._lookup[most_likely(soft).numpy()], grey.numpy()
+
+def _shared(probabilities: Sequence[np.ndarray]) -> Tensor:
+    """Probabilities (N + 1, H, W), background first, of float32 (H, W) of each object."""
+    return soft_aggregate(torch.from_numpy(np.stack(probabilities)))
 
 
 def _within(clicks: Sequence[Click], region: Region) -> tuple[Click, ...]:

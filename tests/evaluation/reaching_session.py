@@ -40,10 +40,13 @@ class Time:
 
 
 class ReachingSession:
-    """Answers with the truth on the drawn frame, and carries it so many frames to either side, exactly."""
+    """Answers with the truth on the drawn frame, and carries it so many frames to either side, exactly.
 
-    def __init__(self, reach=1, time=None, start_seconds=0.0, interact_seconds=0.0, propagate_seconds=0.0):
-        self.reach, self.time, self.calls = reach, time or Time(), []
+    shift: pixels that the answer on the drawn frame lies too far right.
+    """
+
+    def __init__(self, reach=1, time=None, start_seconds=0.0, interact_seconds=0.0, propagate_seconds=0.0, shift=0):
+        self.reach, self.time, self.shift, self.calls = reach, time or Time(), shift, []
         self.seconds = {"start": start_seconds, "interact": interact_seconds, "propagate": propagate_seconds}
 
     def spend(self, call, *given):
@@ -57,9 +60,9 @@ class ReachingSession:
 
     def interact(self, frame, inputs, region=None):
         self.drawn.append(frame)
-        self.shown[frame] = labels(frame)
+        self.shown[frame] = np.roll(labels(frame), self.shift, axis=1)
         self.spend("interact", frame, inputs)
-        return labels(frame)
+        return self.shown[frame]
 
     def commit(self):
         self.spend("commit")

@@ -176,14 +176,10 @@ def test_two_workers_find_the_same_numbers(berkeley, tmp_path):
 
 
 def test_an_s2m_checkpoint_is_scored_beside_grabcut(berkeley, tmp_path, capsys):
-    torch = pytest.importorskip("torch")
-    from vosforge.models.s2m import SIZES, S2MNetwork
-    from vosforge.train.checkpoint import checkpoint_content, save_atomically
+    pytest.importorskip("torch")
+    from tiny_checkpoints import write_tiny_checkpoint
 
-    network = S2MNetwork(SIZES["tiny"])
-    optimiser = torch.optim.SGD(network.parameters())
-    content = checkpoint_content(network, stage="s2m-mini", step=3, optimiser=optimiser, window={})
-    path = save_atomically(tmp_path / "tiny.pt", content)
+    path = write_tiny_checkpoint(tmp_path / "tiny.pt", "s2m")
     out = tmp_path / "out"
     assert clicks(berkeley, out, "--checkpoint", f"ours={path}", "--target", 0.5, "--strategies", "random") == 0
     methods = results_of(out)["methods"]

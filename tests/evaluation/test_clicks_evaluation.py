@@ -194,8 +194,8 @@ def test_s2m_answers_clicks_as_a_session_does(clicks, start):
     from vosforge.train.inference.interaction import InteractionSettings
     from vosforge.train.inference.session.frames import ArrayFrames
     from vosforge.train.inference.session.mivos import MiVOSSession
+    from vosforge.train.inference.session.mivos_settings import MiVOSSettings
     from vosforge.train.inference.session.protocol import Clicks
-    from vosforge.train.inference.session.settings import MiVOSSettings
 
     one, answers = three_colours(), []
     method = s2m_clicks(ToyS2M(), InteractionSettings())

@@ -169,19 +169,11 @@ def rounds_command(root, out, *more) -> int:
     return main(["rounds", "--root", str(root), "--out", str(out), *small, *map(str, more)])
 
 
-def write_checkpoint(network, stage: str, path):
-    torch = pytest.importorskip("torch")
-    from vosforge.train.checkpoint import checkpoint_content, save_atomically
-
-    optimiser = torch.optim.SGD(network.parameters())
-    return save_atomically(path, checkpoint_content(network, stage=stage, step=3, optimiser=optimiser, window={}))
-
-
 def test_a_checkpoint_and_grabcut_leave_a_table_numbers_and_a_sheet(tree, tmp_path, capsys):
     pytest.importorskip("torch")
-    from vosforge.models.s2m import SIZES, S2MNetwork
+    from tiny_checkpoints import write_tiny_checkpoint
 
-    path = write_checkpoint(S2MNetwork(SIZES["tiny"]), "s2m-mini", tmp_path / "tiny.pt")
+    path = write_tiny_checkpoint(tmp_path / "tiny.pt", "s2m")
     out = tmp_path / "out"
     assert rounds_command(tree, out, "--checkpoint", f"ours={path}", "--grabcut", "--rounds", 2, "--pictures", 1) == 0
     printed = capsys.readouterr().out
@@ -219,9 +211,9 @@ def test_mistakes_are_told_in_one_line(tree, tmp_path, capsys):
 
 def test_a_checkpoint_of_another_network_is_refused(tree, tmp_path, capsys):
     pytest.importorskip("torch")
-    from vosforge.models.propagation import SIZES, PropagationNetwork
+    from tiny_checkpoints import write_tiny_checkpoint
 
-    path = write_checkpoint(PropagationNetwork(SIZES["tiny"]), "propagation-video", tmp_path / "other.pt")
+    path = write_tiny_checkpoint(tmp_path / "other.pt", "propagation")
     assert rounds_command(tree, tmp_path / "out", "--checkpoint", path) == 2
     error = one_line(capsys)
     assert "'propagation', expected 's2m'" in error

@@ -56,15 +56,10 @@ def test_baselines_alone_need_no_checkpoint_and_leave_scores_masks_csvs_and_pict
 
 
 def test_checkpoint_its_untrained_twin_and_the_baseline_stand_in_one_table(tree, tmp_path, capsys):
-    torch = pytest.importorskip("torch")
-    from vosforge.models.propagation import SIZES, PropagationNetwork
-    from vosforge.train.checkpoint import checkpoint_content, save_atomically
+    pytest.importorskip("torch")
+    from tiny_checkpoints import write_tiny_checkpoint
 
-    network = PropagationNetwork(SIZES["tiny"])
-    optimiser = torch.optim.Adam(network.parameters())
-    checkpoint = save_atomically(
-        tmp_path / "last.pt", checkpoint_content(network, stage="test", step=1, optimiser=optimiser, window={})
-    )
+    checkpoint = write_tiny_checkpoint(tmp_path / "last.pt", "propagation", seed=1)
     out = tmp_path / "out"
     assert davis(tree, out, "--checkpoint", f"trained={checkpoint}", "--untrained", "--device", "cpu") == 0
     printed = capsys.readouterr().out

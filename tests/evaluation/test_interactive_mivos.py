@@ -1,10 +1,8 @@
 """The interactive benchmark played by MiVOS sessions: with networks that are exact, and with checkpoints."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
-import torch
+from tiny_checkpoints import write_tiny_checkpoint
 from toy_networks import BlockWorld, ToyFusion, ToyPropagation, ToyS2M
 from vosforge.train.evaluation.errors import EvaluationError
 from vosforge.train.evaluation.interactive.play import play_sample
@@ -12,42 +10,19 @@ from vosforge.train.evaluation.interactive.protocol import ProtocolSettings
 from vosforge.train.evaluation.interactive.samples import samples_of
 from vosforge.train.evaluation.interactive.systems import check_systems, open_system, parse_systems
 from vosforge.train.evaluation.methods import InferenceSettings
-from vosforge.train.evaluation.sequences import AnnotatedSequence
 from vosforge.train.inference.session.mivos import MiVOSSession
-from vosforge.train.inference.session.settings import MiVOSSettings
-from vosforge.train.networks import KINDS
+from vosforge.train.inference.session.mivos_settings import MiVOSSettings
 
 NUM_FRAMES, IDS = 7, (2, 5)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors on several threads wait for one another, above all beside other work on the machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def world():
-    world = BlockWorld(NUM_FRAMES, IDS)
-    return AnnotatedSequence(
-        name="blocks",
-        frame_names=tuple(f"{t:05d}" for t in range(NUM_FRAMES)),
-        read_frame=world.read,
-        read_luma=lambda t: world.read(t)[..., 0],
-        read_labels=world.truth,
-    )
+    return BlockWorld(NUM_FRAMES, IDS).sequence()
 
 
-def checkpoint(folder, kind, seed=0):
-    torch.manual_seed(seed)
-    network = KINDS[kind].named("tiny")
-    path = folder / f"{kind}.pt"
-    content = {"schema": 1, "stage": kind, "kind": kind, "size": asdict(network.size), "step": 0}
-    torch.save(content | {"network": network.state_dict()}, path)
-    return path
+def checkpoint(folder, kind):
+    return write_tiny_checkpoint(folder / f"{kind}.pt", kind)
 
 
 @pytest.mark.parametrize("schedule", ["every-round", "three-frames"])

@@ -1,58 +1,34 @@
 """The interactive benchmark played by the systems beside MiVOS, each from checkpoints of tiny networks."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
-import torch
+from tiny_checkpoints import write_tiny_checkpoint
 from toy_networks import BlockWorld
 from vosforge.train.evaluation.errors import EvaluationError
 from vosforge.train.evaluation.interactive.job import Plan
 from vosforge.train.evaluation.interactive.other_systems import OTHERS
 from vosforge.train.evaluation.interactive.play import play_sample
 from vosforge.train.evaluation.interactive.protocol import ProtocolSettings
+from vosforge.train.evaluation.interactive.results import module_times
 from vosforge.train.evaluation.interactive.samples import samples_of
 from vosforge.train.evaluation.interactive.systems import check_systems, open_system, parse_systems
 from vosforge.train.evaluation.methods import InferenceSettings
-from vosforge.train.evaluation.sequences import AnnotatedSequence
-from vosforge.train.networks import KINDS
 
 NUM_FRAMES, IDS = 4, (2, 5)
 INFERENCE = InferenceSettings(device="cpu")
 PROTOCOL = ProtocolSettings(num_interactions=2, num_scribble_sets=1)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors on several threads wait for one another, above all beside other work on the machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def blocks():
-    world = BlockWorld(NUM_FRAMES, IDS)
-    return AnnotatedSequence(
-        name="blocks",
-        frame_names=tuple(f"{t:05d}" for t in range(NUM_FRAMES)),
-        read_frame=world.read,
-        read_luma=lambda t: world.read(t)[..., 0],
-        read_labels=world.truth,
-    )
+    return BlockWorld(NUM_FRAMES, IDS).sequence()
 
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory):
-    folder, found = tmp_path_factory.mktemp("checkpoints"), {}
-    for kind in sorted({kind for other in OTHERS.values() for kind in other.needs}):
-        torch.manual_seed(0)
-        network = KINDS[kind].named("tiny")
-        found[kind] = folder / f"{kind}.pt"
-        content = {"schema": 1, "stage": kind, "kind": kind, "size": asdict(network.size), "step": 0}
-        torch.save(content | {"network": network.state_dict()}, found[kind])
-    return found
+    folder = tmp_path_factory.mktemp("checkpoints")
+    kinds = {kind for other in OTHERS.values() for kind in other.needs}
+    return {kind: write_tiny_checkpoint(folder / f"{kind}.pt", kind) for kind in kinds}
 
 
 @pytest.mark.parametrize("name", [*OTHERS, *(f"{name}-oracle" for name in OTHERS)])
@@ -64,6 +40,8 @@ def test_every_system_plays_a_session(name, blocks, checkpoints):
         record, masks = play_sample(session, blocks, sample, PROTOCOL, true_masks=system.true_masks)
     assert masks.shape[0] == NUM_FRAMES and set(np.unique(masks)) <= {0, *IDS}
     assert len(record.interactions) == 2 and record.module_seconds
+    worked = {module for module, (_, frame_objects) in record.module_seconds.items() if frame_objects}
+    assert worked and set(module_times([record])) == worked
     if system.true_masks:
         first = record.interactions[0].frame
         assert np.array_equal(masks[first], blocks.read_labels(first))

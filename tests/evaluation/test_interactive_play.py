@@ -21,15 +21,7 @@ def test_frames_that_are_right_score_one_and_the_others_zero():
 
 
 def test_scores_are_those_of_every_frame_though_only_changed_ones_are_scored_again():
-    session = ReachingSession(reach=2)
-    session.interact_rightly = session.interact
-
-    def shifted(frame, inputs, region=None):
-        session.interact_rightly(frame, inputs)
-        session.shown[frame] = np.roll(labels(frame), 2, axis=1)
-
-    session.interact = shifted
-    record, masks = played(session, num_interactions=3)
+    record, masks = played(ReachingSession(reach=2, shift=2), num_interactions=3)
     last = record.interactions[-1]
     for t in range(NUM_FRAMES):
         found = measures(labels(t), masks[t], (1, 2))
@@ -37,15 +29,8 @@ def test_scores_are_those_of_every_frame_though_only_changed_ones_are_scored_aga
 
 
 def test_three_frames_are_drawn_on_three_times_and_propagated_after_the_third_and_the_last():
-    session = ReachingSession(reach=1)
     # The robot has nothing to add where the truth is reached at once, so the answer here is a little off.
-    session.interact_rightly = session.interact
-
-    def shifted(frame, inputs, region=None):
-        session.interact_rightly(frame, inputs)
-        session.shown[frame] = np.roll(labels(frame), 5, axis=1)
-
-    session.interact = shifted
+    session = ReachingSession(reach=1, shift=5)
     record, _ = played(session, schedule="three-frames")
     assert [one.frame for one in record.interactions] == [0, 0, 0, 2, 2, 2, 4, 4]
     order = [call[0] for call in session.calls if call[0] in ("interact", "propagate")]

@@ -13,9 +13,9 @@ from tyro.conf import UseAppendAction
 
 from .clicks.command import Clicks
 from .clicks.refinement_command import Refine
+from .command_options import PropagationOptions, SequenceOptions
 from .fusion.command import Fusion
 from .interactive.command import Interactive
-from .parallel_options import ParallelOptions
 from .rounds.command import Rounds
 from .terminal import console
 
@@ -23,17 +23,9 @@ STOPPED = 130
 
 
 @dataclass(frozen=True, kw_only=True)
-class TruthOptions(ParallelOptions):
+class TruthOptions(SequenceOptions):
     """Which sequences are scored, and how."""
 
-    root: str
-    """DAVIS tree (2016 or 2017), YouTube-VOS tree, or the folder or URL of a corpus."""
-    split: str = "val"
-    """List in ImageSets/<year>, folder of a YouTube-VOS tree (val is valid), or split of a corpus (train, val, all)."""
-    year: Literal["2016", "2017"] | None = None
-    """Which lists to read where a tree has both; 2016 merges all objects into one."""
-    sequence: UseAppendAction[tuple[str, ...]] = ()
-    """Only this sequence; give the flag again for more."""
     protocol: Literal["davis", "youtube-vos"] | None = None
     """davis gives the masks of the first frame and skips the last; youtube-vos gives each object's first mask, whenever
     it comes in, and scores every annotated frame behind it. Without it that of the layout; a corpus takes davis."""
@@ -58,7 +50,7 @@ class TruthOptions(ParallelOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Davis(TruthOptions):
+class Davis(TruthOptions, PropagationOptions):
     """Propagate the first masks of every sequence with each checkpoint and baseline, and measure J and F.
 
     Finished sequences are kept: the same command goes on where it stopped.
@@ -72,14 +64,6 @@ class Davis(TruthOptions):
     """Also score the first checkpoint's architecture with seeded initial weights."""
     baselines: str = "copy-first-mask"
     """Comma-separated: copy-first-mask, dis-flow; or none."""
-    memory_every: int = 5
-    """Frames between two memory frames; the previous frame is always remembered."""
-    top_k: int = 50
-    """Memory cells each query cell reads; 0 reads all."""
-    short_side: int | None = None
-    """Pixels of the network input's shorter side; the frame's own without it."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks run; auto takes CUDA where there is one."""
     overwrite: bool = False
     """Compute again what OUT already holds."""
     masks_only: bool = False
@@ -89,22 +73,15 @@ class Davis(TruthOptions):
 
     def run(self) -> None:
         from .davis import DavisSettings, evaluate_davis
-        from .methods import InferenceSettings, chosen_device
 
-        device = chosen_device(self.device, elsewhere=self.address is not None) if self.checkpoint else "cpu"
-        inference = InferenceSettings(
-            memory_every=self.memory_every,
-            top_k=self.top_k or None,
-            short_side=self.short_side,
-            device=device,
-        )
+        device = self.chosen_device(has_networks=bool(self.checkpoint))
         settings = DavisSettings(
             **self.truth_settings(),
             out=self.out,
             checkpoints=self.checkpoint,
             untrained=self.untrained,
             baselines=self.baselines,
-            inference=inference,
+            inference=self.inference(device),
             overwrite=self.overwrite,
             masks_only=self.masks_only,
             num_pictures=self.pictures,
@@ -144,7 +121,7 @@ COMMANDS = {
 }
 
 
-KEEP_WHAT_IS_FINISHED = (Davis, Interactive, Clicks)
+KEEP_WHAT_IS_FINISHED = (Davis, Interactive, Clicks, Refine)
 """Commands that go on where they were stopped; the others begin anew."""
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ...datagen.imaging.images import decode_jpeg
 from ...datagen.storage.files import read_json
 from .errors import EvaluationError
+from .sequences import AnnotatedSequence
 
 Record = TypeVar("Record")
 
@@ -43,3 +46,23 @@ def arrays_sha256(arrays: Iterable[tuple[Any, np.ndarray]]) -> str:
         digest.update(f"{name} {array.shape} {array.dtype} ".encode())
         digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
+
+
+def sequence_sha256(sequence: AnnotatedSequence) -> str:
+    """SHA-256 of all that is seen of a sequence and that it is scored against.
+
+    Names and luma of all frames (luma tells pictures apart as well as colours do, in half the time), numbers and labels
+    of the annotated ones.
+    """
+    frames = ((name, sequence.read_luma(t)) for t, name in enumerate(sequence.frame_names))
+    labels = ((t, sequence.read_labels(t)) for t in sequence.annotated_frames)
+    return arrays_sha256(itertools.chain(frames, labels))
+
+
+def is_whole_jpeg(path: Path) -> bool:
+    """Whether a JPEG is there and was not damaged after it was written."""
+    try:
+        decode_jpeg(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True

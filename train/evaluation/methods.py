@@ -7,14 +7,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ...datagen.storage.files import sha256_of_file
 from .baselines import BASELINES
-from .errors import EvaluationError
+from .errors import EvaluationError, as_evaluation_errors
 from .sequences import AnnotatedSequence, read_frame_of_size
+
+if TYPE_CHECKING:
+    from ...models.propagation import PropagationNetwork, PropagationSize
 
 LABEL_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 UNTRAINED = "untrained"
@@ -97,15 +99,13 @@ def network_methods(
 
     settings.device is "cpu" or "cuda" (see `chosen_device`). Raises EvaluationError when a checkpoint cannot be loaded.
     """
-    from ..checkpoint import load_network
     from ..inference.propagation import PropagationSettings
+    from ..trained_networks import trained_network
 
-    try:
+    with as_evaluation_errors():
         PropagationSettings(memory_every=settings.memory_every, top_k=settings.top_k, short_side=settings.short_side)
         # On the CPU: the networks may be going to run on other machines.
-        sizes = [load_network(path)[1]["size"] for path in checkpoints.values()]
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
+        infos = {label: trained_network(path, "propagation")[1] for label, path in checkpoints.items()}
     decisive = {
         "memory_every": settings.memory_every,
         "top_k": settings.top_k,
@@ -114,14 +114,14 @@ def network_methods(
     main = next(iter(checkpoints), None)
     methods = []
     for label, path in checkpoints.items():
-        sha256 = sha256_of_file(path)
+        sha256 = infos[label]["sha256"]
         network = NetworkPropagation(checkpoint=str(path.absolute()), checkpoint_sha256=sha256, inference=settings)
         identity = {"method": "network", "checkpoint_sha256": sha256}
         folder = method_folder(out, label, main)
         methods.append(Method(label=label, propagate=network, settings={**identity, **decisive}, folder=folder))
     if untrained and methods:
         network = replace(methods[0].propagate, untrained=True)
-        identity = {"method": "network", "initial_weights": sizes[0], "seed": UNTRAINED_SEED}
+        identity = {"method": "network", "initial_weights": next(iter(infos.values()))["size"], "seed": UNTRAINED_SEED}
         folder = method_folder(out, UNTRAINED, main)
         methods.append(Method(label=UNTRAINED, propagate=network, settings={**identity, **decisive}, folder=folder))
     return methods
@@ -133,10 +133,8 @@ def chosen_device(name: Literal["auto", "cpu", "cuda"], elsewhere: bool = False)
 
     if name == "cuda" and elsewhere:
         return "cuda"
-    try:
+    with as_evaluation_errors():
         return "cuda" if choose_device(name).type == "cuda" else "cpu"
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,25 +151,25 @@ class NetworkPropagation:
 
     def __call__(self, sequence: AnnotatedSequence, given: Mapping[int, np.ndarray]) -> Iterator[np.ndarray]:
         from ..inference.propagation import PropagationSettings, propagate
+        from ..trained_networks import trained_network
 
         settings = PropagationSettings(**asdict(self.inference))
         shape = next(iter(given.values())).shape
         frames = (read_frame_of_size(sequence, t, shape) for t in range(sequence.num_frames))
-        network = _load(self.checkpoint, self.checkpoint_sha256, self.untrained, self.inference.device)
+        device = self.inference.device
+        network, _ = trained_network(self.checkpoint, "propagation", device, self.checkpoint_sha256)
+        if self.untrained:
+            network = _with_initial_weights(network.size, device)
         return propagate(network, frames, given, settings)
 
 
-@functools.lru_cache(maxsize=4)
-def _load(checkpoint: str, _checkpoint_sha256: str, untrained: bool, device: str) -> Any:
-    # The hash is there for the cache alone: a training may have written the file anew.
+@functools.lru_cache(maxsize=1)
+def _with_initial_weights(size: PropagationSize, device: str) -> PropagationNetwork:
+    """A network of a size with the initial weights of seed 0, in evaluation mode."""
     import torch
 
     from ...models.propagation import PropagationNetwork
-    from ..checkpoint import load_network
 
-    network, _ = load_network(checkpoint, device)
-    if not untrained:
-        return network
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(UNTRAINED_SEED)
-        return PropagationNetwork(network.size).to(device).eval()
+        return PropagationNetwork(size).to(device).eval()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ...datagen.commands.farm_options import FarmOptions
-from .errors import EvaluationError
+from .errors import EvaluationError, as_evaluation_errors
 
 if TYPE_CHECKING:
     from ...datagen.farm.farm import FarmSettings
@@ -33,13 +33,11 @@ class ParallelOptions(FarmOptions):
         if executor == "auto":
             ray = several and (self.address is not None or importlib.util.find_spec("ray") is not None)
             executor = "ray" if ray else "local"
-        try:
+        with as_evaluation_errors():
             settings = FarmOptions(workers=self.workers, address=self.address, executor=executor).farm()
             gpus = self._gpus(device)
             # One worker in this process takes what it sees.
             return replace(settings, gpus_per_task=gpus if several or executor == "ray" else 0)
-        except ValueError as error:
-            raise EvaluationError(str(error)) from error
 
     def _gpus(self, device: str) -> float:
         if device != "cuda":

@@ -10,14 +10,11 @@ import numpy as np
 
 from ...datagen.corpus.records import IGNORE_ID
 from .errors import EvaluationError
-from .metrics import measures, statistics
+from .metrics import statistics
 from .sequences import values_in
 
 MEASURES = ("J", "F")
 COLUMNS = ("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
-
-score_frame = measures
-"""(J, F) of each object of one frame: see `metrics.measures`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import UseAppendAction, arg
 
-from ..parallel_options import ParallelOptions
+from ..command_options import NetworkOptions, SequenceOptions, check_numbers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,7 @@ RESULTS_SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clicks(ParallelOptions):
+class Clicks(SequenceOptions, NetworkOptions):
     """Click on what is wrong until masks are good: number of clicks to 85 % and 90 % intersection over union.
 
     Finished pictures are kept: the same command goes on where it stopped.
@@ -37,7 +37,7 @@ class Clicks(ParallelOptions):
     out: Path
     """Folder for results.json, clicks.csv, report.html and the masks."""
     checkpoint: UseAppendAction[tuple[Annotated[str, arg(metavar="[LABEL=]FILE")], ...]] = ()
-    """A checkpoint of an s2m or clicknet stage; give the flag again for more."""
+    """A checkpoint of an s2m, clicknet, ipn or atnet stage; give the flag again for more."""
     variants: str = "plain"
     """Comma-separated, of click networks: plain; crf (then a dense CRF); no-mask (never given its last answer, first
     clicks only); no-clamp (pixels of clicks are not set); joined by '+', such as plain,crf,no-mask,no-mask+crf."""
@@ -55,27 +55,17 @@ class Clicks(ParallelOptions):
     all_clicks: bool = False
     """Go on to the last click, for whole curves; otherwise an object ends with the highest target."""
     start: Literal["present", "empty"] = "present"
-    """The mask that S2M is given beside the clicks: its last answer, or none."""
+    """The mask that a method is given beside the clicks: its last answer, or none."""
     clicks: Literal["all", "last"] = "all"
     """Clicks that a method is given: all of an object so far, or the last."""
     click_radius: float = 4.0
     """Of the disk that a click is: pixels of the network's input, for GrabCut of the picture."""
     objects: Literal["each", "union"] = "each"
     """Every object of a picture by itself, or all as one."""
-    split: str = "val"
-    """List in ImageSets/<year>, or split of the corpus (train, val, all)."""
-    year: Literal["2016", "2017"] | None = None
-    """Which lists to read where a tree has both; 2016 merges all objects into one."""
-    sequence: UseAppendAction[tuple[str, ...]] = ()
-    """Only this sequence or clip; give the flag again for more."""
     frames_per_sequence: int = 4
     """Frames of each sequence or clip, evenly spaced."""
     min_object_area: int | None = None
     """Pixels that an object must show; without it 100 in videos and corpora, 1 in sets of pictures."""
-    short_side: int | None = None
-    """Pixels of the network input's shorter side; the picture's own without it."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks run; auto takes CUDA where there is one."""
     seed: int = 0
     """Seed of random clicks."""
     overwrite: bool = False
@@ -98,7 +88,6 @@ def evaluate_clicks(command: Clicks, console: Console) -> dict[str, Any]:
     from ....datagen.storage.files import atomic_write_json
     from ....datagen.storage.store import corpus_location
     from ..errors import EvaluationError
-    from ..methods import chosen_device
     from ..output_folder import check_output_folder
     from .methods import method_specs
     from .opening import open_pictures
@@ -109,13 +98,9 @@ def evaluate_clicks(command: Clicks, console: Console) -> dict[str, Any]:
     check_output_folder(command.out)
     _check_numbers(command)
     settings, strategies = _settings(command), parse_strategies(command.strategies)
+    device = command.chosen_device(has_networks=bool(command.checkpoint))
     methods = method_specs(
-        command.checkpoint,
-        command.grabcut,
-        command.click_radius,
-        command.short_side,
-        chosen_device(command.device, elsewhere=command.address is not None) if command.checkpoint else "cpu",
-        command.variants,
+        command.checkpoint, command.grabcut, command.click_radius, command.short_side, device, command.variants
     )
     found = open_pictures(
         corpus_location(command.root),
@@ -131,7 +116,6 @@ def evaluate_clicks(command: Clicks, console: Console) -> dict[str, Any]:
     if place == str(command.out.resolve()):
         raise EvaluationError(f"--out {command.out} is where the pictures lie; give another folder")
     job = ClicksJob(out=command.out.resolve(), settings=settings, overwrite=command.overwrite)
-    device = "cuda" if any(method.device.startswith("cuda") for method in methods) else "cpu"
     runs = _click(job, methods, strategies, found, command.farm(device), console)
     results = _results(found, settings, methods, runs)
     write_csv(command.out / "clicks.csv", runs, settings)
@@ -148,22 +132,20 @@ def _check_numbers(command: Clicks) -> None:
 
     if not 0 < command.click_radius < math.inf:
         raise EvaluationError(f"--click-radius is {command.click_radius}; give a number of pixels above 0")
-    for flag, value, least in (
+    check_numbers(
         ("--frames-per-sequence", command.frames_per_sequence, 1),
         ("--min-object-area", command.min_object_area, 1),
         ("--short-side", command.short_side, 1),
         ("--pictures", command.pictures, 0),
-    ):
-        if value is not None and value < least:
-            raise EvaluationError(f"{flag} is {value}; give {least} or more")
+    )
 
 
 def _settings(command: Clicks) -> ClicksSettings:
-    from ..errors import EvaluationError
+    from ..errors import as_evaluation_errors
     from .protocol import ClicksSettings
 
     own = {"targets": tuple(sorted(set(command.target)))} if command.target else {}
-    try:
+    with as_evaluation_errors():
         return ClicksSettings(
             max_clicks=command.max_clicks,
             start=command.start,
@@ -172,8 +154,6 @@ def _settings(command: Clicks) -> ClicksSettings:
             seed=command.seed,
             **own,
         )
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
 
 
 def parse_strategies(argument: str) -> list[Strategy]:

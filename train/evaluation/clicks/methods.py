@@ -1,11 +1,11 @@
-"""What can turn clicks into masks: Scribble-to-Mask, click networks, and GrabCut, which needs no training."""
+"""What can turn clicks into masks: the networks that answer a user in each system, and GrabCut, which has none."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,8 +13,7 @@ import numpy as np
 
 from ....datagen.simulation.clicks.click_maps import disc_maps
 from ....datagen.simulation.clicks.clicks import Click
-from ....datagen.storage.files import sha256_of_file
-from ..errors import EvaluationError
+from ..errors import EvaluationError, as_evaluation_errors
 from ..methods import parse_checkpoints
 from ..rounds.methods import GRABCUT, GRABCUT_REACH, cut_out
 from .protocol import ClickMethod
@@ -24,8 +23,11 @@ if TYPE_CHECKING:
     from ....models.s2m import S2MNetwork
     from ...inference.click_interaction import ClickNetSettings
     from ...inference.interaction import InteractionSettings
+    from ...inference.session.protocol import Session
 
 OBJECT = 1
+KINDS = ("s2m", "clicknet", "ipn", "atnet")
+"""Of the networks that clicks can be given to."""
 PLAIN, CRF, NO_MASK, NO_CLAMP = "plain", "crf", "no-mask", "no-clamp"
 VARIANTS = (PLAIN, CRF, NO_MASK, NO_CLAMP)
 """Of a click network: as it is, then a dense CRF, never given a mask, pixels of clicks not clamped; joined by '+'."""
@@ -35,14 +37,16 @@ VARIANTS = (PLAIN, CRF, NO_MASK, NO_CLAMP)
 class MethodSpec:
     """A method as plain data, which travels to other processes; see `open_method`.
 
-    checkpoint: of a network, None for GrabCut. kind: of that network, "s2m" or "clicknet". click_radius: of the disk
-    that a click is, pixels of the network's input or, for GrabCut, of the picture; a click network draws clicks in its
-    own way. variant: of a click network, some of `VARIANTS`. identity: what tells its results from those of others.
+    checkpoint: of a network, None for GrabCut. sha256: of that file. kind: of the network, one of `KINDS`.
+    click_radius: of the disk that a click is, pixels of the network's input or, for GrabCut, of the picture; click
+    networks and ATNet draw clicks in their own way. variant: of a click network, some of `VARIANTS`. identity: what
+    tells its results from those of others.
     """
 
     label: str
     checkpoint: str | None
     click_radius: float
+    sha256: str | None = None
     kind: str = "s2m"
     variant: frozenset[str] = frozenset()
     short_side: int | None = None
@@ -64,16 +68,23 @@ def method_specs(
     method in each, labelled LABEL-VARIANT but for the plain one. Raises EvaluationError when there is none, or a
     checkpoint is of another network.
     """
+    from ...trained_networks import trained_network
+
     specs = []
     chosen = parse_variants(variants)
     for label, path in parse_checkpoints(checkpoints).items():
-        identity = {"method": "network", "checkpoint_sha256": sha256_of_file(path)}
-        kind = _kind_of_checkpoint(path)
+        # On the CPU: the networks may be going to run on other machines.
+        with as_evaluation_errors():
+            _, info = trained_network(path, KINDS)
+        kind, sha256 = info["kind"], info["sha256"]
+        identity = {"method": "network", "checkpoint_sha256": sha256}
         for name, variant in chosen.items() if kind == "clicknet" else [(PLAIN, frozenset())]:
-            own = {"kind": kind, "variant": name} if kind == "clicknet" else {}
+            own = {} if kind == "s2m" else {"kind": kind}
+            own |= {"variant": name} if kind == "clicknet" else {}
             spec = MethodSpec(
                 label=label if name == PLAIN else f"{label}-{name.replace('+', '-')}",
-                checkpoint=str(path.resolve()),
+                checkpoint=str(path.absolute()),
+                sha256=sha256,
                 kind=kind,
                 variant=variant,
                 click_radius=click_radius,
@@ -83,7 +94,7 @@ def method_specs(
             )
             if any(other.label == spec.label for other in specs):
                 raise EvaluationError(f"two methods are labelled {spec.label!r}; give the checkpoints other labels")
-            # On the CPU: the networks may be going to run on other machines.
+            # Its settings are checked.
             open_method(replace(spec, device="cpu"))
             specs.append(spec)
     if with_grabcut:
@@ -153,20 +164,48 @@ def clicknet_clicks(network: ClickNetwork, settings: ClickNetSettings, with_mask
     return answer
 
 
-@functools.lru_cache(maxsize=4)
-def _network_method(spec: MethodSpec) -> ClickMethod:
-    from ...checkpoint import load_network
-    from ...networks import KINDS
+def session_clicks(open_session: Callable[[], AbstractContextManager[Session]]) -> ClickMethod:
+    """A system's own session on a picture: the present mask as if drawn free-hand, then the clicks on top of it."""
+    from ...inference.session.frames import ArrayFrames
+    from ...inference.session.protocol import Clicks
 
-    try:
-        network, _ = load_network(Path(spec.checkpoint), spec.device, kind=KINDS[spec.kind])
+    def answer(rgb: np.ndarray, present: np.ndarray, clicks: Sequence[Click]) -> np.ndarray:
+        positive, negative = (
+            tuple((click.x, click.y) for click in clicks if click.positive == sign) for sign in (True, False)
+        )
+        with open_session() as session:
+            session.start(ArrayFrames(rgb[None]), (OBJECT,))
+            if present.any():
+                session.interact(0, {OBJECT: present})
+            return session.interact(0, {OBJECT: Clicks(positive=positive, negative=negative)}) == OBJECT
+
+    return answer
+
+
+def _sessions(spec: MethodSpec, network: Any) -> Callable[[], AbstractContextManager[Session]]:
+    """Opens sessions of the system that a network belongs to; ValueError for settings that it cannot have."""
+    from ...inference.session.atnet import ATNetSession
+    from ...inference.session.atnet_settings import ATNetSettings
+    from ...inference.session.ipn import IPNSession
+    from ...inference.session.ipn_settings import IPNSettings
+
+    own = {"short_side": spec.short_side, "device": spec.device, "undo_depth": 0}
+    if spec.kind == "ipn":
+        return functools.partial(IPNSession, network, IPNSettings(click_radius=spec.click_radius, **own))
+    return functools.partial(ATNetSession, network, ATNetSettings(**own))
+
+
+def _network_method(spec: MethodSpec) -> ClickMethod:
+    from ...inference.interaction import InteractionSettings
+    from ...trained_networks import trained_network
+
+    with as_evaluation_errors():
+        network, _ = trained_network(spec.checkpoint, KINDS, spec.device, spec.sha256)
         if spec.kind == "clicknet":
             return clicknet_clicks(network, _click_net_settings(spec), NO_MASK not in spec.variant)
-        from ...inference.interaction import InteractionSettings
-
+        if spec.kind in ("ipn", "atnet"):
+            return session_clicks(_sessions(spec, network))
         settings = InteractionSettings(short_side=spec.short_side, click_radius=spec.click_radius)
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
     return s2m_clicks(network, settings)
 
 
@@ -179,14 +218,3 @@ def _click_net_settings(spec: MethodSpec) -> ClickNetSettings:
     own = {"clamp_radius": None} if NO_CLAMP in spec.variant else {}
     crf = DenseCRFSettings() if CRF in spec.variant else None
     return ClickNetSettings(short_side=spec.short_side, crf=crf, **own)
-
-
-def _kind_of_checkpoint(path: Path) -> str:
-    """The kind of the network in a checkpoint; "s2m", whose loading names what is wrong, for all that cannot click."""
-    from ...checkpoint import read_checkpoint
-
-    try:
-        kind = read_checkpoint(path).get("kind")
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
-    return kind if kind == "clicknet" else "s2m"

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from tyro.conf import UseAppendAction
 
-from ..parallel_options import ParallelOptions
+from ..command_options import NetworkOptions, SequenceOptions, check_input_file, check_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from .refinement import RefinementRow
+    from .refinement import RefinementRow, RefinementSettings
 
-RESULTS_SCHEMA = 1
+RESULTS_SCHEMA = 2
+COUNTS = (1, 4, 10)
+"""As published."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refine(ParallelOptions):
-    """Segment videos from clicks on the first frame by OSVOS, against the true mask, and click on the worst frame."""
+class Refine(SequenceOptions, NetworkOptions):
+    """Segment videos from clicks on the first frame by OSVOS, against the true mask, and click on the worst frame.
 
-    root: str
-    """DAVIS or YouTube-VOS tree, or the folder or URL of a corpus."""
+    Finished sequences are kept: the same command goes on where it stopped.
+    """
+
     out: Path
-    """Folder for results.json."""
+    """Folder for results.json, report.html and what is finished."""
     clicknet: Path
     """Checkpoint of a click network."""
     osvos: Path
@@ -42,16 +45,10 @@ class Refine(ParallelOptions):
     """Clicks on the worst frame; give the flag again for more. Without it 1, 4 and 10."""
     tuning_iterations: int = 500
     """Updates by which OSVOS learns a video."""
-    split: str = "val"
-    """List in ImageSets/<year>, or split of the corpus (train, val, all)."""
-    year: Literal["2016", "2017"] | None = None
-    """Which lists to read where a tree has both; 2016 merges all objects into one."""
-    sequence: UseAppendAction[tuple[str, ...]] = ()
-    """Only this sequence or clip; give the flag again for more."""
-    short_side: int | None = None
-    """Pixels of the network input's shorter side; the frame's own without it."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks run; auto takes CUDA where there is one."""
+    overwrite: bool = False
+    """Compute again what OUT already holds."""
+    pictures: int = 12
+    """Objects shown on the page, the worst ones."""
 
     def run(self) -> None:
         from ..terminal import console
@@ -60,105 +57,108 @@ class Refine(ParallelOptions):
 
 
 def evaluate_refinement(command: Refine, console: Console) -> dict[str, Any]:
-    """Run the experiments on all sequences, write results.json, print the table; return the file's content.
+    """Run the experiments on all sequences, write results.json and report.html, print the table.
 
-    Raises EvaluationError for what the user can mend.
+    Returns the content of results.json. Raises EvaluationError for what the user can mend.
     """
-    from ....datagen.storage.files import atomic_write_json, sha256_of_file
-    from ....datagen.storage.store import corpus_location
+    from ....datagen.storage.files import atomic_write_json
     from ..errors import EvaluationError
-    from ..interactive.systems import load
     from ..jobs import map_sequences
-    from ..methods import chosen_device
     from ..output_folder import check_output_folder
-    from ..sequences import choose_sequences, open_sequences
-    from .methods import CRF, GRABCUT, PLAIN, method_specs
-    from .refinement import RefinementJob, refine_sequence
+    from .refinement import SEGMENTATIONS
+    from .refinement_page import means_table, write_refinement_page
+    from .refinement_work import RefinementJob, run_sequence
 
     check_output_folder(command.out)
-    counts = tuple(sorted(set(command.clicks))) or (1, 4, 10)
-    numbers = (("--clicks", counts[0], 1), ("--first-clicks", command.first_clicks, 1))
-    for flag, value, least in (*numbers, ("--tuning-iterations", command.tuning_iterations, 0)):
-        if value < least:
-            raise EvaluationError(f"{flag} is {value}; give {least} or more")
-    for flag, path in (("--clicknet", command.clicknet), ("--osvos", command.osvos)):
-        if not path.is_file():
-            raise EvaluationError(f"{flag} {path} is {'not a file' if path.exists() else 'missing'}")
-    device = chosen_device(command.device)
-    variant = CRF if command.crf else PLAIN
-    refiners = method_specs([f"clicknet={command.clicknet}"], command.grabcut, 4.0, command.short_side, device, variant)
-    if refiners[0].kind != "clicknet":
-        raise EvaluationError(f"--clicknet {command.clicknet} holds no click network; give a checkpoint of clicknet")
-    try:
-        load("osvos", command.osvos, "cpu")
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
-    found = open_sequences(corpus_location(command.root), command.split, command.year, sparse=True)
-    found = choose_sequences(found, command.sequence)
-    job = RefinementJob(
-        clicker=refiners[0],
-        refiners=tuple(refiners),
-        osvos=command.osvos.absolute(),
-        device=device,
-        iterations=command.tuning_iterations,
-        short_side=command.short_side,
-        first_clicks=command.first_clicks,
-        counts=counts,
-    )
-    farm = command.farm("cuda" if device.startswith("cuda") else "cpu")
-    answers = map_sequences(refine_sequence, found.sequences, farm, shared=job, doing="refining", console=console)
+    settings = _settings(command)
+    found = command.open_sequences(sparse=True)
+    job = RefinementJob(settings=settings, out=command.out.absolute(), overwrite=command.overwrite)
+    farm = command.farm(settings.device)
+    answers = map_sequences(run_sequence, found.sequences, farm, shared=job, doing="refining", console=console)
     rows = [row for answer in answers for row in answer]
     if not rows:
         raise EvaluationError(f"no sequence of {found.root} shows an object in its first frame")
     results = {
         "schema": RESULTS_SCHEMA,
-        "dataset": {"root": str(found.root), "split": found.split, "num_objects": len(rows)},
+        "dataset": {
+            "root": str(found.root),
+            "kind": found.kind,
+            "split": found.split,
+            "num_sequences": len(found.sequences),
+            "num_objects": len(rows),
+            "left_out": list(found.left_out),
+        },
         "settings": {
-            "first_clicks": command.first_clicks,
-            "tuning_iterations": command.tuning_iterations,
+            "first_clicks": settings.first_clicks,
+            "clicks": list(settings.counts),
+            "tuning": asdict(settings.tuning),
             "short_side": command.short_side,
             "crf": command.crf,
-            "checkpoints_sha256": {name: sha256_of_file(getattr(command, name)) for name in ("clicknet", "osvos")},
+            "checkpoints_sha256": {"clicknet": settings.clicker.sha256, "osvos": settings.osvos_sha256},
         },
-        "means": summarise(rows, [spec.label for spec in refiners], counts),
-        "objects": [asdict(row) for row in rows],
+        "means": summarise(rows),
+        "objects": [asdict(row) | {name: row.mean(name) for name in SEGMENTATIONS} for row in rows],
     }
-    command.out.mkdir(parents=True, exist_ok=True)
     atomic_write_json(command.out / "results.json", results)
-    _print(results["means"], console, counts, GRABCUT)
-    console.print(f"results in {command.out}: results.json", highlight=False, soft_wrap=True)
+    write_refinement_page(command.out, results, rows, command.pictures)
+    console.print(means_table(results))
+    if found.left_out:
+        console.print(f"left out, nothing to click on: {', '.join(found.left_out)}", highlight=False)
+    console.print(f"results in {command.out}: report.html, results.json", highlight=False, soft_wrap=True)
     return results
 
 
-def summarise(rows: Sequence[RefinementRow], methods: Sequence[str], counts: Sequence[int]) -> dict[str, Any]:
-    """Means over the objects, of J."""
+def _settings(command: Refine) -> RefinementSettings:
+    from ...inference.osvos_tuning import tuning_for
+    from ...trained_networks import trained_network
+    from ..errors import EvaluationError, as_evaluation_errors
+    from .methods import CRF, PLAIN, method_specs
+    from .refinement import RefinementSettings
+
+    counts = tuple(sorted(set(command.clicks))) or COUNTS
+    check_numbers(
+        ("--clicks", counts[0], 1),
+        ("--first-clicks", command.first_clicks, 1),
+        ("--tuning-iterations", command.tuning_iterations, 0),
+        ("--pictures", command.pictures, 0),
+    )
+    check_input_file(command.clicknet, "--clicknet")
+    check_input_file(command.osvos, "--osvos")
+    device = command.chosen_device()
+    variant = CRF if command.crf else PLAIN
+    refiners = method_specs([f"clicknet={command.clicknet}"], command.grabcut, 4.0, command.short_side, device, variant)
+    if refiners[0].kind != "clicknet":
+        raise EvaluationError(
+            f"--clicknet {command.clicknet} holds a network of kind {refiners[0].kind!r}; give one of clicknet"
+        )
+    with as_evaluation_errors():
+        parent, info = trained_network(command.osvos, "osvos")
+        tuning = tuning_for(parent, iterations=command.tuning_iterations, short_side=command.short_side)
+    return RefinementSettings(
+        clicker=refiners[0],
+        refiners=tuple(refiners),
+        osvos=command.osvos.absolute(),
+        osvos_sha256=info["sha256"],
+        device=device,
+        tuning=tuning,
+        first_clicks=command.first_clicks,
+        counts=counts,
+    )
+
+
+def summarise(rows: Sequence[RefinementRow]) -> dict[str, Any]:
+    """Means over the objects, of J; "refined": method -> number of clicks, as text -> mean."""
+    from .refinement import SEGMENTATIONS
 
     def mean(values: Sequence[float]) -> float:
         return sum(values) / len(values)
 
-    names = ("first_mask", "from_truth", "from_clicks", "worst", "after_refinement")
     return {
-        **{name: mean([getattr(row, name) for row in rows]) for name in names},
+        "first_mask": mean([row.first_mask for row in rows]),
+        **{name: mean([row.mean(name) for row in rows]) for name in SEGMENTATIONS},
+        "worst": mean([row.worst for row in rows]),
         "refined": {
-            method: {str(number): mean([row.refined[method][number] for row in rows]) for number in counts}
-            for method in methods
+            method: {str(number): mean([row.refined[method][number] for row in rows]) for number in by_count}
+            for method, by_count in rows[0].refined.items()
         },
     }
-
-
-def _print(means: dict[str, Any], console: Console, counts: Sequence[int], grabcut: str) -> None:
-    from rich.table import Table
-
-    table = Table(title="mean J over the objects")
-    for column in ("what", "J"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    table.add_row("first frame's mask by clicks", f"{means['first_mask']:.3f}")
-    table.add_row("OSVOS from the true mask", f"{means['from_truth']:.3f}")
-    table.add_row("OSVOS from clicks", f"{means['from_clicks']:.3f}")
-    table.add_row("its worst frame", f"{means['worst']:.3f}")
-    for method, by_count in means["refined"].items():
-        name = "GrabCut" if method == grabcut else "click network"
-        for number in counts:
-            table.add_row(f"worst frame after {number} clicks, {name}", f"{by_count[str(number)]:.3f}")
-    table.add_row("OSVOS from both frames", f"{means['after_refinement']:.3f}")
-    console.print(table)

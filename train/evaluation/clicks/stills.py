@@ -16,7 +16,7 @@ from ....datagen.compositing.still_folder import read_ids, read_picture
 from ....datagen.corpus.records import IGNORE_ID
 from ....datagen.imaging.images import decode_mask_picture
 from ....datagen.sources.pairs import PairFolders, find_pairs
-from ..errors import EvaluationError
+from ..errors import EvaluationError, as_evaluation_errors
 from .objects import ClickObject, Which, objects_of_ids
 
 UNDECIDED = 128
@@ -50,7 +50,7 @@ class StillPicture:
 
     def objects(self) -> list[ClickObject]:
         """Read the picture and its masks; EvaluationError names a file that is broken."""
-        try:
+        with as_evaluation_errors():
             masks = [self.read(path) for path in self.masks]
             if self.which == "union" and len(masks) > 1:
                 masks = [self._united(masks)]
@@ -58,11 +58,7 @@ class StillPicture:
             for number, ids in enumerate(masks, start=1):
                 some = objects_of_ids(self.name, lambda: read_picture(self.picture), ids, self.which, self.min_area)
                 found += [replace(one, object_id=number) for one in some] if len(masks) > 1 else some
-        except EvaluationError:
-            raise
-        except ValueError as error:
-            raise EvaluationError(str(error)) from error
-        return found
+            return found
 
     def _united(self, masks: list[np.ndarray]) -> np.ndarray:
         """Ids of all objects as one; what some mask leaves undecided and none takes is ignored: uint8 (H, W)."""
@@ -133,10 +129,8 @@ def still_pictures(root: Path, layout: StillLayout, which: Which, min_area: int)
     expected = f"expected {layout.folders.describe()} below {root}"
     pictures: dict[str, Path] = {}
     masks: dict[str, list[Path]] = {}
-    try:
+    with as_evaluation_errors():
         pairs = list(find_pairs(root, layout.folders, with_lone=True))
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
     for stem, picture, mask in pairs:
         if picture.is_file():
             pictures[stem] = picture
@@ -169,10 +163,8 @@ def pair_pictures(root: Path, which: Which, min_area: int) -> list[StillPicture]
 
     Palette masks hold ids, 255 ignored; in grey ones 128 and above is the object. EvaluationError as `StillFolder`.
     """
-    try:
+    with as_evaluation_errors():
         pairs = find_any_pairs(root)
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
     return [
         StillPicture(
             name=picture.relative_to(root).with_suffix("").as_posix(),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....datagen.corpus.reader import Corpus
-from ..errors import EvaluationError
+from ..errors import EvaluationError, as_evaluation_errors
 from ..rounds.correction import spread_over
 from ..sequences import AnnotatedSequence, SequenceSet
 from .objects import ClickObject, Which, objects_of_ids, objects_of_instances
@@ -47,21 +47,16 @@ class CorpusFrame:
     def objects(self) -> list[ClickObject]:
         """Read the frame and its ids or instances; EvaluationError for damaged bytes."""
         corpus = _corpus(self.root)
-        try:
+
+        def rgb() -> np.ndarray:
+            return corpus.read_rgb(self.key, self.number)
+
+        with as_evaluation_errors():
             if self.number in corpus.instance_frames(self.key):
                 masks, facts = corpus.read_instances(self.key, self.number)
-                rgb = corpus.read_rgb(self.key, self.number)
-                return objects_of_instances(self.name, rgb, masks, facts, self.which, self.min_area)
+                return objects_of_instances(self.name, rgb(), masks, facts, self.which, self.min_area)
             ids = corpus.read_ids(self.key, self.number)
-        except ValueError as error:
-            raise EvaluationError(str(error)) from error
-        return objects_of_ids(self.name, lambda: self._rgb(corpus), ids, self.which, self.min_area)
-
-    def _rgb(self, corpus: Corpus) -> np.ndarray:
-        try:
-            return corpus.read_rgb(self.key, self.number)
-        except ValueError as error:
-            raise EvaluationError(str(error)) from error
+            return objects_of_ids(self.name, rgb, ids, self.which, self.min_area)
 
 
 def sequence_frames(found: SequenceSet, per_sequence: int, which: Which, min_area: int) -> Iterator[SequenceFrame]:
@@ -85,11 +80,9 @@ def corpus_frames(
 
     Raises EvaluationError for a damaged corpus, a split without clips and an unknown clip.
     """
-    try:
+    with as_evaluation_errors():
         corpus = _corpus(root)
         clips = corpus.split(split)
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
     if not clips:
         sizes = ", ".join(f"{name} holds {len(corpus.split(name))}" for name in ("train", "val"))
         raise EvaluationError(f"corpus {root} has no clip in split {split}: {sizes}; choose another --split")

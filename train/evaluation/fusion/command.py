@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import UseAppendAction, arg
 
-from ..parallel_options import ParallelOptions
+from ..command_options import PropagationOptions, SequenceOptions, check_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,14 +20,12 @@ RESULTS_SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fusion(ParallelOptions):
+class Fusion(SequenceOptions, PropagationOptions):
     """Give two frames of every sequence their true masks, one after the other, and score the frames between them.
 
     Scored are the masks of the first interaction, those of the second, both blended by distance, and fusion networks.
     """
 
-    root: str
-    """DAVIS tree (2016 or 2017), or the folder or URL of a corpus."""
     out: Path
     """Folder for fusion.json, report.html and fusion.png."""
     propagation: Path
@@ -39,24 +37,10 @@ class Fusion(ParallelOptions):
     there are three: 0, 0.5 and 1."""
     second: Literal["worst", "farthest"] = "worst"
     """The second interaction: where the masks of the first are worst, or at the farther end."""
-    split: str = "val"
-    """List in ImageSets/<year>, or split of the corpus (train, val, all)."""
-    year: Literal["2016", "2017"] | None = None
-    """Which lists to read where a tree has both; 2016 merges all objects into one."""
-    sequence: UseAppendAction[tuple[str, ...]] = ()
-    """Only this sequence; give the flag again for more."""
-    memory_every: int = 5
-    """Frames between two memory frames; the previous frame is always remembered."""
-    top_k: int = 50
-    """Memory cells each query cell reads in propagation; 0 reads all."""
     attention_top_k: int = 0
     """Memory cells that carry the difference maps: 0 for all, as the published code has it; 50 as the paper's text."""
-    short_side: int | None = None
-    """Pixels of the network input's shorter side; the frame's own without it."""
     min_area: int = 100
     """Pixels that an object must show in the first frame."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks run; auto takes CUDA where there is one."""
     pictures: int = 12
     """Frames on the sheet of pictures, 0 for none."""
 
@@ -71,48 +55,35 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
 
     Raises EvaluationError for what the user can mend.
     """
-    from ....datagen.storage.files import atomic_write_json, sha256_of_file
-    from ....datagen.storage.store import corpus_location
+    from ....datagen.storage.files import atomic_write_json
     from ...inference.propagation import PropagationSettings
-    from ..errors import EvaluationError
+    from ..errors import as_evaluation_errors
     from ..jobs import map_sequences
-    from ..methods import chosen_device, parse_checkpoints
+    from ..methods import parse_checkpoints
     from ..output_folder import check_output_folder
-    from ..sequences import choose_sequences, open_sequences
     from .gain import FIRSTS, FusionGainSettings, summarise_pairs
     from .pictures import draw_fusion
     from .report import write_fusion_report
-    from .work import FusionJob, check_checkpoints, run_pairs
+    from .work import FusionJob, checked_hashes, run_pairs
 
-    if command.pictures < 0:
-        raise EvaluationError(f"--pictures is {command.pictures}; give a number of frames, 0 for none")
+    check_numbers(("--pictures", command.pictures, 0))
     check_output_folder(command.out)
-    paths = parse_checkpoints(command.checkpoint)
-    device = chosen_device(command.device, elsewhere=command.address is not None)
+    fusions = {label: str(path.absolute()) for label, path in parse_checkpoints(command.checkpoint).items()}
+    propagation = str(command.propagation.absolute())
+    device = command.chosen_device()
     farm = command.farm(device)
-    try:
+    with as_evaluation_errors():
         settings = FusionGainSettings(
-            propagation=PropagationSettings(
-                memory_every=command.memory_every,
-                top_k=command.top_k or None,
-                short_side=command.short_side,
-                device=device,
-            ),
+            propagation=PropagationSettings(**asdict(command.inference(device))),
             firsts=tuple(command.first) or FIRSTS,
             second=command.second,
             min_area=command.min_area,
             attention_top_k=command.attention_top_k or None,
         )
-        job = FusionJob(
-            propagation=str(command.propagation.absolute()),
-            fusions={label: str(path.absolute()) for label, path in paths.items()},
-            settings=settings,
-        )
-        check_checkpoints(job)
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
-    found = open_sequences(corpus_location(command.root), command.split, command.year, from_first=False)
-    sequences = choose_sequences(found, command.sequence).sequences
+        hashes = checked_hashes(propagation, fusions)
+    job = FusionJob(propagation=propagation, fusions=fusions, hashes=hashes, settings=settings)
+    found = command.open_sequences(from_first=False)
+    sequences = found.sequences
     by_sequence = map_sequences(run_pairs, sequences, farm, shared=job, doing="two interactions", console=console)
     done = [result for results in by_sequence for result in results]
     pairs = [result.scores for result in done]
@@ -123,8 +94,8 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
         "schema": RESULTS_SCHEMA,
         "dataset": {"root": str(found.root), "kind": found.kind, "split": found.split, "sequences": len(sequences)},
         "settings": asdict(settings),
-        "propagation_sha256": sha256_of_file(command.propagation),
-        "checkpoints_sha256": {label: sha256_of_file(Path(path)) for label, path in paths.items()},
+        "propagation_sha256": hashes[propagation],
+        "checkpoints_sha256": {label: hashes[path] for label, path in fusions.items()},
         "methods": summary,
         "pairs": [asdict(pair) for pair in pairs],
     }
@@ -135,7 +106,7 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
     facts = {
         "data": f"{found.root}, {found.split}: {len(sequences)} sequences",
         "propagation": str(command.propagation),
-        **{f"fusion, {label}": str(path) for label, path in paths.items()},
+        **{f"fusion, {label}": path for label, path in fusions.items()},
         "first interactions": ", ".join(f"{place:g}" for place in settings.firsts) + " of the sequence",
         "second interaction": f"the {settings.second} frame",
         "memory": f"every {command.memory_every} frames, top {command.top_k or 'all'}",

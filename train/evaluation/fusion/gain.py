@@ -120,9 +120,7 @@ def summarise_pairs(pairs: Sequence[PairScores]) -> dict[str, dict[str, Any]]:
         )
     found = {}
     for method in pairs[0].scores:
-        rows = np.array(
-            [list(pair.scores[method].values())[i] for pair in pairs for i in range(len(pair.scores[method]))]
-        )
+        rows = np.array([values for pair in pairs for values in pair.scores[method].values()])
         linear = np.array([value for pair in pairs for value, _ in pair.scores[LINEAR].values()])
         found[method] = {
             "J": float(rows[:, 0].mean()),

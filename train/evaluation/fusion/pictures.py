@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from ....datagen.imaging.sheet import Cell, Row, draw_sheet
 from ....datagen.storage.files import write_whole
 from ..pictures import tinted
 from ..sequences import AnnotatedSequence
 from .gain import FusedFrame
 
-TILE_WIDTH = 240
-TITLE_HEIGHT = 18
+CELL_WIDTH = 240
 GAP = 4
 
 
@@ -34,16 +34,8 @@ def fusion_row(sequence: AnnotatedSequence, frame: FusedFrame) -> np.ndarray:
     Masks are tinted, the truth is outlined in white, void is grey.
     """
     rgb, labels = sequence.read_frame(frame.t), sequence.read_labels(frame.t)
-    height = round(TILE_WIDTH * rgb.shape[0] / rgb.shape[1])
-    title = f"{sequence.name} {frame.t}: {frame.first}, then {frame.second}"
-    cells = {title: sequence.read_truth(frame.t), **frame.ids}
-    tiles = [_tile(name, tinted(rgb, ids, labels, TILE_WIDTH, height)) for name, ids in cells.items()]
-    return np.concatenate(tiles, axis=1)
-
-
-def _tile(name: str, picture: np.ndarray) -> np.ndarray:
-    tile = np.full((TITLE_HEIGHT + picture.shape[0], TILE_WIDTH + GAP, 3), 255, np.uint8)
-    tile[TITLE_HEIGHT:, :TILE_WIDTH] = picture
-    drawn = Image.fromarray(tile)
-    ImageDraw.Draw(drawn).text((2, 2), name, fill="black")
-    return np.asarray(drawn)
+    height = round(CELL_WIDTH * rgb.shape[0] / rgb.shape[1])
+    masks = {"true masks": sequence.read_truth(frame.t), **frame.ids}
+    cells = [Cell(picture=tinted(rgb, ids, labels, CELL_WIDTH, height), label=name) for name, ids in masks.items()]
+    row = Row(name=f"interactions on {frame.first}, then {frame.second}", cells=cells)
+    return draw_sheet(f"{sequence.name}, frame {frame.t}", "tint = mask, outline = truth", [row], CELL_WIDTH)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,13 +13,21 @@ from ..sequences import AnnotatedSequence
 from .gain import LINEAR, PLAIN_METHODS, FusedFrame, FusionGainSettings, PairScores, interacted_pairs
 from .pictures import fusion_row
 
+if TYPE_CHECKING:
+    from torch import nn
+
 
 @dataclass(frozen=True, kw_only=True)
 class FusionJob:
-    """What all sequences share. fusions: label -> checkpoint; each file is loaded once in a process."""
+    """What all sequences share.
+
+    propagation: a checkpoint; fusions: label -> one. hashes: checkpoint -> its SHA-256, so that one that is replaced
+    meanwhile is refused.
+    """
 
     propagation: str
     fusions: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
     settings: FusionGainSettings
 
 
@@ -44,9 +50,13 @@ class PairResult:
 
 def run_pairs(job: FusionJob, sequence: AnnotatedSequence) -> list[PairResult]:
     """Return all pairs of interactions of a sequence."""
-    device = job.settings.propagation.device
-    propagation = _loaded(job.propagation, "propagation", device)
-    fusions = {label: _loaded(path, "fusion", device) for label, path in job.fusions.items()}
+    from ...trained_networks import trained_network
+
+    def network(path: str, kind: str) -> nn.Module:
+        return trained_network(path, kind, job.settings.propagation.device, job.hashes.get(path))[0]
+
+    propagation = network(job.propagation, "propagation")
+    fusions = {label: network(path, "fusion") for label, path in job.fusions.items()}
     results = []
     for scores, frames in interacted_pairs(propagation, fusions, sequence, job.settings):
         worst = worst_frame(scores, frames)
@@ -55,10 +65,12 @@ def run_pairs(job: FusionJob, sequence: AnnotatedSequence) -> list[PairResult]:
     return results
 
 
-def check_checkpoints(job: FusionJob) -> None:
-    """Load every network once, on the CPU; ValueError names a file that is none of its kind."""
-    for path, kind in ((job.propagation, "propagation"), *((path, "fusion") for path in job.fusions.values())):
-        _loaded(path, kind, "cpu")
+def checked_hashes(propagation: str, fusions: Mapping[str, str]) -> dict[str, str]:
+    """Load every network once, on the CPU; return checkpoint -> SHA-256. ValueError names a file of another kind."""
+    from ...trained_networks import trained_network
+
+    kinds = [(propagation, "propagation"), *((path, "fusion") for path in fusions.values())]
+    return {path: trained_network(path, kind)[1]["sha256"] for path, kind in kinds}
 
 
 def main_method(methods: Sequence[str] | Mapping[str, Any]) -> str:
@@ -70,11 +82,3 @@ def worst_frame(pair: PairScores, frames: Sequence[FusedFrame]) -> FusedFrame:
     """The frame between two interactions in which the main method has the lowest J."""
     regions = pair.by_frame[main_method(pair.by_frame)]
     return min(frames, key=lambda frame: (regions[frame.t], frame.t))
-
-
-@functools.lru_cache(maxsize=8)
-def _loaded(checkpoint: str, kind: str, device: str) -> Any:
-    from ...checkpoint import load_network
-    from ...networks import KINDS
-
-    return load_network(Path(checkpoint), device, KINDS[kind])[0]

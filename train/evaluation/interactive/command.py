@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tyro.conf import UseAppendAction
-
-from ..parallel_options import ParallelOptions
+from ..command_options import PropagationOptions, SequenceOptions, check_input_file, check_numbers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,14 +21,15 @@ RESULTS_SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Interactive(ParallelOptions):
+class Interactive(SequenceOptions, PropagationOptions):
     """Play the DAVIS interactive benchmark: a robot scribbles on the worst frame, each system answers, time counts.
 
     Finished sessions are kept: the same command goes on where it stopped.
     """
 
     root: str
-    """DAVIS tree (2016 or 2017; first scribbles from its Scribbles folder), or the folder or URL of a corpus."""
+    """DAVIS tree (2016 or 2017; first scribbles from its Scribbles folder), YouTube-VOS tree, or the folder or URL of a
+    corpus."""
     out: Path
     """Folder for report.html, results.json, and a folder for each system."""
     s2m: Path | None = None
@@ -49,8 +48,9 @@ class Interactive(ParallelOptions):
     """Checkpoint of OSVOS's parent network, beside the click network."""
     systems: str = "auto"
     """Comma-separated: difference, learned, linear, none, oracle, each also as difference-k20 or -kall for the memory
-    cells read; ipn, atnet, wild, each also as ipn-oracle; copy, oracle-copy (no networks); paper: all rows of MiVOS'
-    tables; auto: what the checkpoints allow."""
+    cells read; ipn, atnet, wild, each also as ipn-oracle; without networks copy and flow (GrabCut, its mask copied or
+    carried by optical flow), oracle-copy, oracle-flow; paper: all rows of MiVOS' tables; auto: what the checkpoints
+    allow, and copy."""
     tuning_iterations: int = 500
     """Updates by which OSVOS learns a video, for every object and each time that a frame was corrected."""
     interactions: int = 8
@@ -67,20 +67,8 @@ class Interactive(ParallelOptions):
     """Measured time, as the benchmark has it; or the published times of each step, so that results repeat anywhere."""
     seconds_per_object: float = 30
     """What an interaction may take for each object; 0 sets no limit."""
-    split: str = "val"
-    """List in ImageSets/<year>, or split of the corpus (train, val, all)."""
-    year: Literal["2016", "2017"] | None = None
-    """Which lists to read where a tree has both; 2016 merges all objects into one."""
-    sequence: UseAppendAction[tuple[str, ...]] = ()
-    """Only this sequence; give the flag again for more."""
-    memory_every: int = 5
-    """Frames between two memory frames; interacted frames are always remembered."""
     top_k: int = 50
     """Memory cells each query cell reads, for systems whose name does not say; 0 reads all."""
-    short_side: int | None = None
-    """Pixels of the network input's shorter side; the frame's own without it."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks run; auto takes CUDA where there is one."""
     seed: int = 0
     """Seed of the robot, and of the first scribbles where the tree has none."""
     overwrite: bool = False
@@ -102,9 +90,7 @@ def evaluate_interactive(command: Interactive, console: Console) -> dict[str, di
     Raises EvaluationError for what the user can mend.
     """
     from ....datagen.storage.files import atomic_write_json
-    from ....datagen.storage.store import corpus_location
     from ..output_folder import check_output_folder
-    from ..sequences import choose_sequences, open_sequences
     from .page import write_report
     from .results import results_table, system_results, write_system
     from .systems import check_systems, parse_systems
@@ -113,10 +99,8 @@ def evaluate_interactive(command: Interactive, console: Console) -> dict[str, di
     plan = _plan(command)
     systems = parse_systems(command.systems, list(plan.checkpoints), command.top_k or None)
     plan = _on_machine(plan, command, systems)
-    # On the CPU: the networks may be going to run on other machines.
-    check_systems(systems, plan.checkpoints, replace(plan.inference, device="cpu"))
-    found = open_sequences(corpus_location(command.root), command.split, command.year, from_first=False, sparse=True)
-    found = choose_sequences(found, command.sequence)
+    check_systems(systems, plan.checkpoints, plan.inference)
+    found = command.open_sequences(from_first=False, sparse=True)
     samples = _samples(found, plan, console)
     records = _play(command, plan, systems, found, samples, console)
 
@@ -155,8 +139,7 @@ def evaluate_interactive(command: Interactive, console: Console) -> dict[str, di
 
 def _plan(command: Interactive) -> Plan:
     from ....datagen.storage.files import sha256_of_file
-    from ..errors import EvaluationError
-    from ..methods import InferenceSettings
+    from ..errors import as_evaluation_errors
     from .job import Plan
     from .protocol import FixedClock, ProtocolSettings
 
@@ -165,12 +148,9 @@ def _plan(command: Interactive) -> Plan:
     # Absolute: workers may run in another folder.
     checkpoints = {kind: path.absolute() for kind, path in paths.items() if path is not None}
     for kind, path in checkpoints.items():
-        if not path.is_file():
-            raise EvaluationError(f"--{kind} {path} is {'not a file' if path.exists() else 'missing'}")
-    for flag, value in (("--pictures", command.pictures), ("--tuning-iterations", command.tuning_iterations)):
-        if value < 0:
-            raise EvaluationError(f"{flag} is {value}; give 0 or more")
-    try:
+        check_input_file(path, f"--{kind}")
+    check_numbers(("--pictures", command.pictures, 0), ("--tuning-iterations", command.tuning_iterations, 0))
+    with as_evaluation_errors():
         protocol = ProtocolSettings(
             num_interactions=command.interactions,
             num_scribble_sets=command.scribble_sets,
@@ -180,17 +160,10 @@ def _plan(command: Interactive) -> Plan:
             strokes=command.strokes,
             seed=command.seed,
         )
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
     return Plan(
         protocol=protocol,
         clock=FixedClock() if command.clock == "fixed" else None,
-        inference=InferenceSettings(
-            memory_every=command.memory_every,
-            top_k=command.top_k or None,
-            short_side=command.short_side,
-            device=command.device,
-        ),
+        inference=command.inference(command.device),
         checkpoints=checkpoints,
         checkpoint_hashes={kind: sha256_of_file(path) for kind, path in checkpoints.items()},
         tuning_iterations=command.tuning_iterations,
@@ -243,11 +216,7 @@ def _play(
 
 def _on_machine(plan: Plan, command: Interactive, systems: list[System]) -> Plan:
     """The plan with where its sessions run; torch is not imported when none has a network."""
-    from ..methods import chosen_device
-
-    if not any(system.has_networks for system in systems):
-        return replace(plan, inference=replace(plan.inference, device="cpu"), num_workers=command.workers)
-    machine = device = chosen_device(command.device, elsewhere=command.address is not None)
+    machine = device = command.chosen_device(any(system.has_networks for system in systems))
     if device == "cuda":
         import torch
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ....datagen.imaging.images import decode_jpeg, encode_jpeg, encode_palette_png
+from ....datagen.imaging.images import encode_jpeg, encode_palette_png
 from ....datagen.storage.files import atomic_write
-from ..finished import finished_record
+from ..finished import finished_record, is_whole_jpeg
 from ..jobs import frames_done
 from ..methods import InferenceSettings
 from ..sequences import AnnotatedSequence
@@ -90,10 +90,16 @@ def run_session(plan: Plan, payload: tuple[System, AnnotatedSequence, Sample]) -
     if not plan.overwrite:
         finished = finished_record(path, identity, lambda content: record_from_dict(content["record"]))
     masks_folder = folder / "masks" / str(sample.scribble_set) / sequence.name
-    has_all = _is_whole(strip_path(plan.out, system.label, name)) and (masks_folder.is_dir() or not plan.keep_masks)
+    has_all = is_whole_jpeg(strip_path(plan.out, system.label, name)) and (masks_folder.is_dir() or not plan.keep_masks)
     if finished is not None and has_all:
         return finished
-    session = open_system(system, plan.checkpoints, plan.inference, tuning_iterations=plan.tuning_iterations)
+    session = open_system(
+        system,
+        plan.checkpoints,
+        plan.inference,
+        tuning_iterations=plan.tuning_iterations,
+        hashes=plan.checkpoint_hashes,
+    )
     try:
         record, masks = play_sample(
             session,
@@ -122,15 +128,6 @@ def run_session(plan: Plan, payload: tuple[System, AnnotatedSequence, Sample]) -
 def strip_path(out: Path, label: str, name: str) -> Path:
     """Where the pictures of a session are."""
     return out / label / "strips" / f"{name}.jpg"
-
-
-def _is_whole(picture: Path) -> bool:
-    """Whether a JPEG is there and was not damaged after it was written."""
-    try:
-        decode_jpeg(picture.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return False
-    return True
 
 
 def _write_masks(folder: Path, sequence: AnnotatedSequence, masks: np.ndarray) -> None:

@@ -17,8 +17,6 @@ from .summary import summarise_session
 if TYPE_CHECKING:
     from rich.table import Table
 
-MODULES = ("s2m", "propagation", "fusion")
-
 
 def system_results(records: Sequence[SampleRecord], settings: ProtocolSettings) -> dict[str, Any]:
     """Return a system's numbers as plain JSON.
@@ -56,7 +54,7 @@ def system_results(records: Sequence[SampleRecord], settings: ProtocolSettings) 
 def module_times(records: Sequence[SampleRecord]) -> dict[str, dict[str, float | int | None]]:
     """Module -> seconds in all, pairs of a frame and an object, and seconds for one of them; {} where none is known."""
     found = {}
-    for module in MODULES:
+    for module in dict.fromkeys(name for record in records for name in record.module_seconds):
         pairs = [record.module_seconds[module] for record in records if module in record.module_seconds]
         seconds, count = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
         if count:

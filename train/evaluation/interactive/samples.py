@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from ....datagen.simulation.robot.robot import robot_strokes
 from ....datagen.simulation.robot.scribble_file import ScribbleFileError, read_scribbles
 from ....datagen.simulation.robot.strokes import Stroke
 from ..errors import EvaluationError
-from ..finished import arrays_sha256
+from ..finished import sequence_sha256
 from ..sequences import AnnotatedSequence
 from .protocol import ProtocolSettings
 
@@ -54,7 +53,7 @@ def samples_of(
     object_ids, areas = object_areas(sequence)
     if not object_ids:
         raise EvaluationError(f"sequence {sequence.name}: no frame shows an object, so there is nothing to scribble on")
-    data_sha256 = _data_sha256(sequence)
+    data_sha256 = sequence_sha256(sequence)
     drawn: set[int] = set()
     for number in range(1, settings.num_scribble_sets + 1):
         path = scribbles_root / sequence.name / f"{number:03d}.json" if scribbles_root else None
@@ -93,12 +92,6 @@ def object_areas(sequence: AnnotatedSequence) -> tuple[tuple[int, ...], dict[int
         areas[t] = np.bincount(ids.ravel(), minlength=256)
     total = np.sum(list(areas.values()), axis=0)
     return tuple(int(value) for value in np.flatnonzero(total) if value > 0), areas
-
-
-def _data_sha256(sequence: AnnotatedSequence) -> str:
-    frames = ((name, sequence.read_luma(t)) for t, name in enumerate(sequence.frame_names))
-    labels = ((t, sequence.read_labels(t)) for t in sequence.annotated_frames)
-    return arrays_sha256(itertools.chain(frames, labels))
 
 
 def robot_rng(seed: int, sequence: str, scribble_set: int, interaction: int) -> np.random.Generator:

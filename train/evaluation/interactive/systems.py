@@ -6,20 +6,19 @@ propagation reads.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..errors import EvaluationError
+from ..errors import EvaluationError, as_evaluation_errors
 from ..methods import InferenceSettings
 from .other_systems import OTHERS
 
 if TYPE_CHECKING:
+    from ...inference.session.mivos_settings import MiVOSSettings
     from ...inference.session.protocol import Session
-    from ...inference.session.settings import MiVOSSettings
 
 FUSIONS = {
     "difference": "fusion network that sees where an interaction changed the masks (A+ and A-)",
@@ -27,7 +26,10 @@ FUSIONS = {
     "linear": "blending by the distances of the two interactions",
     "none": "the newer interaction's masks",
 }
-ORACLE, COPY, ORACLE_COPY = "oracle", "copy", "oracle-copy"
+ORACLE = "oracle"
+COPY, FLOW = "copy", "flow"
+WITHOUT_NETWORKS = (COPY, FLOW)
+"""Each also as oracle-copy and so on: with true masks on the drawn frames."""
 AUTO = ("difference", "learned", "linear", *OTHERS, ORACLE, COPY)
 PAPER = ("linear-kall", "linear", "learned", "difference", "difference-k20", "difference-k100", ORACLE)
 """The rows of MiVOS' table of the interactive benchmark, and those of other numbers of memory cells."""
@@ -41,8 +43,8 @@ class System:
     """A row of the table.
 
     fusion: of MiVOS, one of `FUSIONS`, else None. top_k: memory cells that propagation reads, None for all. true_masks:
-    frames get their true masks instead of strokes. other: one of `OTHERS`; without it and without fusion it is the
-    session without networks.
+    frames get their true masks instead of strokes. other: one of `OTHERS`; without it and without fusion it is one of
+    `WITHOUT_NETWORKS`.
     """
 
     label: str
@@ -109,8 +111,9 @@ def _system(name: str, given: Sequence[str], top_k: int | None) -> System:
     plain = name.removesuffix(f"-{ORACLE}")
     if plain in OTHERS:
         return System(label=name, fusion=None, top_k=None, true_masks=plain != name, other=plain)
-    if stem in (COPY, ORACLE_COPY) and name == stem:
-        return System(label=name, fusion=None, top_k=None, true_masks=stem == ORACLE_COPY)
+    carried = name.removeprefix(f"{ORACLE}-")
+    if carried in WITHOUT_NETWORKS:
+        return System(label=name, fusion=None, top_k=None, true_masks=carried != name)
     raise EvaluationError(f"no system {name!r}; choose from {_choices()}")
 
 
@@ -119,20 +122,24 @@ def _choices() -> str:
     others = ", ".join(OTHERS)
     return (
         f"{names} (each also with -k20, -k100, -kall for the memory cells read), {others} (each also with -{ORACLE}), "
-        f"{COPY}, {ORACLE_COPY}, paper, auto"
+        f"{', '.join(f'{name}, {ORACLE}-{name}' for name in WITHOUT_NETWORKS)}, paper, auto"
     )
 
 
 def check_systems(systems: Sequence[System], checkpoints: Mapping[str, Path], inference: InferenceSettings) -> None:
-    """Raise EvaluationError when a setting or a checkpoint cannot be used, before anything is played."""
-    try:
+    """Raise EvaluationError when a setting or a checkpoint cannot be used, before anything is played.
+
+    The networks are loaded on the CPU, whatever the device of `inference`: they may be going to run on other machines.
+    """
+    from ...trained_networks import trained_network
+
+    here = replace(inference, device="cpu")
+    with as_evaluation_errors():
         for system in systems:
             if system.fusion is not None:
-                _session_settings(system, inference)
+                _session_settings(system, here)
             for kind in system.needs:
-                load(kind, checkpoints[kind], "cpu")
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
+                trained_network(checkpoints[kind], kind)
 
 
 def open_system(
@@ -142,34 +149,36 @@ def open_system(
     folder: Path | None = None,
     *,
     tuning_iterations: int = TUNING_ITERATIONS,
+    hashes: Mapping[str, str] | None = None,
 ) -> Session:
     """Return a fresh session of the system, whose store is `folder`, or a temporary one without it.
 
-    tuning_iterations: for systems that learn each video. Networks are read once a process. EvaluationError when a
-    checkpoint or a setting cannot be used.
+    tuning_iterations: for systems that learn each video. hashes: kind -> SHA-256 of its checkpoint; another file there
+    is refused. Networks are read once a process. EvaluationError when a checkpoint or a setting cannot be used.
     """
     if not system.has_networks:
-        from .copy_session import CopySession
+        from .copy_session import CopySession, FlowSession
 
-        return CopySession()
+        return FlowSession() if system.label.endswith(FLOW) else CopySession()
     from ...device import choose_device
     from ...inference.session.mivos import MiVOSSession
+    from ...trained_networks import trained_network
 
-    try:
+    hashes = hashes or {}
+    with as_evaluation_errors():
+        device = choose_device(inference.device)
+        networks = {
+            kind: trained_network(checkpoints[kind], kind, device, hashes.get(kind))[0] for kind in system.needs
+        }
         if system.other is not None:
-            device = str(choose_device(inference.device))
-            networks = {kind: load(kind, checkpoints[kind], device) for kind in system.needs}
-            return OTHERS[system.other].open(networks, inference, device, tuning_iterations, folder)
+            return OTHERS[system.other].open(networks, inference, str(device), tuning_iterations, folder)
         settings = _session_settings(system, inference)
-        networks = {kind: load(kind, checkpoints[kind], settings.device) for kind in system.needs}
         return MiVOSSession(networks.get("s2m"), networks["propagation"], networks.get("fusion"), settings, folder)
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
 
 
 def _session_settings(system: System, inference: InferenceSettings) -> MiVOSSettings:
     from ...device import choose_device
-    from ...inference.session.settings import MiVOSSettings
+    from ...inference.session.mivos_settings import MiVOSSettings
 
     return MiVOSSettings(
         memory_every=inference.memory_every,
@@ -180,12 +189,3 @@ def _session_settings(system: System, inference: InferenceSettings) -> MiVOSSett
         undo_depth=0,
         measure_times=True,
     )
-
-
-@functools.lru_cache(maxsize=8)
-def load(kind: str, path: Path, device: str) -> Any:
-    """Return the network of a checkpoint of this kind, in evaluation mode; ValueError when it does not fit."""
-    from ...checkpoint import load_network
-    from ...networks import KINDS
-
-    return load_network(path, device, KINDS[kind])[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from ....datagen.corpus.reader import Corpus
 from ....datagen.corpus.records import ClipEntry
-from ..errors import EvaluationError
+from ..errors import EvaluationError, as_evaluation_errors
 from ..sequences import AnnotatedSequence, Protocol, SequenceSet, listed
 
 
@@ -25,12 +24,10 @@ def open_corpus(
     YouTube-VOS protocol those without objects at all.
     Raises EvaluationError for a damaged corpus, a split without clips and, unless `sparse`, frames that have no ids.
     """
-    try:
+    with as_evaluation_errors():
         # Absolute, as workers may have another current directory.
         corpus = Corpus.open(root if "://" in str(root) else Path(root).absolute())
         clips = corpus.split(split)
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
     if not clips:
         sizes = {s: len(corpus.split(s)) for s in ("train", "val")}
         raise EvaluationError(
@@ -67,13 +64,15 @@ class _Clip:
         return _clip_of, (self.corpus.root, self.key)
 
     def read_frame(self, t: int) -> np.ndarray:
-        return _or_error(self.corpus.read_rgb, self.key, t)
+        with as_evaluation_errors():
+            return self.corpus.read_rgb(self.key, t)
 
     def read_luma(self, t: int) -> np.ndarray:
         return cv2.cvtColor(self.read_frame(t), cv2.COLOR_RGB2GRAY)
 
     def read_labels(self, t: int) -> np.ndarray:
-        return _or_error(self.corpus.read_ids, self.key, t)
+        with as_evaluation_errors():
+            return self.corpus.read_ids(self.key, t)
 
 
 def _clip_of(root: Path | str, key: str) -> _Clip:
@@ -96,7 +95,8 @@ def _sequence(corpus: Corpus, clip: ClipEntry, sparse: bool, protocol: Protocol)
     first_frames, categories = None, {}
     if protocol == "youtube-vos":
         # The metadata of every clip is read for this protocol alone: it is a read each, maybe from a distant store.
-        objects = _or_error(corpus.metadata, clip.key)["objects"]
+        with as_evaluation_errors():
+            objects = corpus.metadata(clip.key)["objects"]
         frames = range(clip.num_frames) if annotated is None else annotated
         shown = {entry["id"]: [t for t in frames if entry["area"][t]] for entry in objects}
         first_frames = {i: seen[0] for i, seen in shown.items() if seen}
@@ -112,10 +112,3 @@ def _sequence(corpus: Corpus, clip: ClipEntry, sparse: bool, protocol: Protocol)
         first_frames=first_frames,
         categories=categories,
     )
-
-
-def _or_error(read: Callable, *arguments):
-    try:
-        return read(*arguments)
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import EvaluationError
 from ..sequences import AnnotatedSequence, SequenceSet, listed
-from .files import FRAME_SUFFIXES, VideoFiles, files_by_stem, read_ids, read_merged
+from .files import FRAME_SUFFIXES, files_by_stem, read_ids, read_merged, video_of_files
 
 YEARS = ("2017", "2016")
 
@@ -97,17 +97,4 @@ def _sequence(name: str, images: Path, annotations: Path, merge: bool, unscored:
         )
     if without_frame:
         raise EvaluationError(f"sequence {name}: {images} lacks {listed(without_frame)}, which are annotated")
-    stems = tuple(frames)
-    files = VideoFiles(
-        frames=tuple(frames.values()),
-        labels=tuple(masks.get(stem) for stem in stems),
-        read_annotation=read_merged if merge else read_ids,
-    )
-    return AnnotatedSequence(
-        name=name,
-        frame_names=stems,
-        read_frame=files.read_frame,
-        read_luma=files.read_luma,
-        read_labels=files.read_labels,
-        annotated=tuple(t for t, stem in enumerate(stems) if stem in masks) if without_mask else None,
-    )
+    return video_of_files(name, frames, masks, read_merged if merge else read_ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from ....datagen.corpus.records import IGNORE_ID
 from ....datagen.imaging.images import decode_jpeg, decode_mask_picture
 from ..errors import EvaluationError
-from ..sequences import listed, values_in
+from ..sequences import AnnotatedSequence, listed, values_in
 
 FRAME_SUFFIXES = (".jpg", ".jpeg")
 
@@ -46,6 +46,27 @@ class VideoFiles:
         if path is None:
             raise EvaluationError(f"frame {self.frames[t]} has no annotation")
         return self.read_annotation(path)
+
+
+def video_of_files(
+    name: str, frames: Mapping[str, Path], masks: Mapping[str, Path], read_annotation: Callable[[Path], np.ndarray]
+) -> AnnotatedSequence:
+    """The video of frames and masks by stem, as `files_by_stem` finds them; a frame may lack its mask."""
+    stems = tuple(frames)
+    files = VideoFiles(
+        frames=tuple(frames.values()),
+        labels=tuple(masks.get(stem) for stem in stems),
+        read_annotation=read_annotation,
+    )
+    annotated = tuple(t for t, stem in enumerate(stems) if stem in masks)
+    return AnnotatedSequence(
+        name=name,
+        frame_names=stems,
+        read_frame=files.read_frame,
+        read_luma=files.read_luma,
+        read_labels=files.read_labels,
+        annotated=None if len(annotated) == len(stems) else annotated,
+    )
 
 
 def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:

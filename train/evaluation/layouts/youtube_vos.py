@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import EvaluationError
 from ..sequences import AnnotatedSequence, Protocol, SequenceSet, listed, values_in
-from .files import FRAME_SUFFIXES, VideoFiles, files_by_stem, read_palette
+from .files import FRAME_SUFFIXES, files_by_stem, read_palette, video_of_files
 
 SPLIT_FOLDERS = {"val": "valid"}
 """The published name of the validation split's folder."""
@@ -116,41 +116,30 @@ def _sequence(
     without_frame = [f"{stem}.jpg" for stem in masks if stem not in frames]
     if without_frame:
         raise EvaluationError(f"video {name}: {folder / 'JPEGImages' / name} lacks {listed(without_frame)}")
-    stems = tuple(frames)
-    files = VideoFiles(
-        frames=tuple(frames.values()),
-        labels=tuple(masks.get(stem) for stem in stems),
-        read_annotation=read_palette,
-    )
-    annotated = tuple(t for t, stem in enumerate(stems) if stem in masks)
+    sequence = video_of_files(name, frames, masks, read_palette)
     first_frames = None
     if protocol == "youtube-vos":
         # Where nothing is scored the annotations are the given masks, whatever meta.json says of later frames.
         listed_frames = {i: None if unscored else facts.get("frames") for i, facts in objects.items()}
-        first_frames = {i: _first_frame(name, i, listed_frames[i], files, stems) for i in objects}
-    return AnnotatedSequence(
-        name=name,
-        frame_names=stems,
-        read_frame=files.read_frame,
-        read_luma=files.read_luma,
-        read_labels=files.read_labels,
-        annotated=None if len(annotated) == len(stems) else annotated,
-        first_frames=first_frames,
-        categories={i: facts["category"] for i, facts in objects.items() if "category" in facts},
-    )
+        first_frames = {i: _first_frame(sequence, i, listed_frames[i]) for i in objects}
+    categories = {i: facts["category"] for i, facts in objects.items() if "category" in facts}
+    return replace(sequence, first_frames=first_frames, categories=categories)
 
 
-def _first_frame(video: str, i: int, listed_frames: list[str] | None, files: VideoFiles, stems: tuple[str, ...]) -> int:
+def _first_frame(sequence: AnnotatedSequence, i: int, listed_frames: list[str] | None) -> int:
     """The frame whose mask of an object is given: the first one that meta.json lists, or that shows it."""
+    annotated = {sequence.frame_names[t]: t for t in sequence.annotated_frames}
     if listed_frames:
         stem = min(listed_frames)
-        if stem not in stems or files.labels[stems.index(stem)] is None:
-            raise EvaluationError(f"video {video}: meta.json has object {i} in frame {stem}, which has no annotation")
-        return stems.index(stem)
-    for t, path in enumerate(files.labels):
-        if path is not None and i in values_in(files.read_labels(t)):
+        if stem not in annotated:
+            raise EvaluationError(
+                f"video {sequence.name}: meta.json has object {i} in frame {stem}, which has no annotation"
+            )
+        return annotated[stem]
+    for t in annotated.values():
+        if i in values_in(sequence.read_labels(t)):
             return t
-    raise EvaluationError(f"video {video}: no annotation shows object {i} of meta.json")
+    raise EvaluationError(f"video {sequence.name}: no annotation shows object {i} of meta.json")
 
 
 def _check_annotated(sequences: list[AnnotatedSequence], folder: Path, sparse: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import UseAppendAction, arg
 
-from ..parallel_options import ParallelOptions
+from ..command_options import NetworkOptions, SequenceOptions, check_numbers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,11 +23,9 @@ RESULTS_SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rounds(ParallelOptions):
+class Rounds(SequenceOptions, NetworkOptions):
     """Correct frames in rounds: the DAVIS robot scribbles on what is wrong, a Scribble-to-Mask checkpoint answers."""
 
-    root: str
-    """DAVIS tree (2016 or 2017), or the folder or URL of a corpus."""
     out: Path
     """Folder for rounds.json, report.html and rounds.png."""
     checkpoint: UseAppendAction[tuple[Annotated[str, arg(metavar="[LABEL=]FILE")], ...]] = ()
@@ -38,18 +36,10 @@ class Rounds(ParallelOptions):
     """Rounds of strokes on each frame."""
     strokes: Literal["last", "all"] = "last"
     """What a round is given beside the present mask: its own strokes, as published, or all so far."""
-    split: str = "val"
-    """List in ImageSets/<year>, or split of the corpus (train, val, all)."""
-    year: Literal["2016", "2017"] | None = None
-    """Which lists to read where a tree has both; 2016 merges all objects into one."""
     frames_per_sequence: int = 4
     """Frames of each sequence, evenly spaced."""
     min_object_area: int = 100
     """Pixels that an object must show to be scribbled on and scored."""
-    short_side: int | None = None
-    """Pixels of the network input's shorter side; the frame's own without it."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where networks run; auto takes CUDA where there is one."""
     seed: int = 0
     """Seed of the robot."""
     pictures: int = 12
@@ -66,16 +56,13 @@ def evaluate_rounds(command: Rounds, console: Console) -> dict[str, MethodScores
 
     Raises EvaluationError for what the user can mend.
     """
-    from ....datagen.storage.store import corpus_location
-    from ..errors import EvaluationError
-    from ..methods import chosen_device
+    from ..errors import as_evaluation_errors
     from ..output_folder import check_output_folder
-    from ..sequences import open_sequences
     from .correction import RoundsSettings, frames_to_correct
     from .methods import scribble_methods
     from .report import NUM_STRIPS
 
-    try:
+    with as_evaluation_errors():
         settings = RoundsSettings(
             num_rounds=command.rounds,
             frames_per_sequence=command.frames_per_sequence,
@@ -83,15 +70,12 @@ def evaluate_rounds(command: Rounds, console: Console) -> dict[str, MethodScores
             strokes=command.strokes,
             seed=command.seed,
         )
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
-    if command.pictures < 0:
-        raise EvaluationError(f"--pictures is {command.pictures}; give a number of frames, 0 for none")
+    check_numbers(("--pictures", command.pictures, 0))
     check_output_folder(command.out)
-    device = chosen_device(command.device, elsewhere=command.address is not None) if command.checkpoint else "cpu"
+    device = command.chosen_device(has_networks=bool(command.checkpoint))
     farm = command.farm(device)
     methods = scribble_methods(command.checkpoint, command.grabcut, command.short_side, device)
-    found = open_sequences(corpus_location(command.root), command.split, command.year, from_first=False)
+    found = command.open_sequences(from_first=False)
     frames = frames_to_correct(found.sequences, settings)
 
     scores: dict[str, MethodScores] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,7 @@ import cv2
 import numpy as np
 
 from ....datagen.simulation.robot.strokes import NO_STROKE, Stroke, draw_strokes
-from ....datagen.storage.files import sha256_of_file
-from ..errors import EvaluationError
+from ..errors import EvaluationError, as_evaluation_errors
 from ..methods import parse_checkpoints
 
 Corrector = Callable[[np.ndarray, np.ndarray, Sequence[Stroke], Sequence[int]], np.ndarray]
@@ -90,15 +88,16 @@ def scribble_methods(
 
 def _network_method(path: Path, short_side: int | None, device: str) -> tuple[Corrector, dict[str, Any]]:
     from ...inference.interaction import InteractionSettings
+    from ...trained_networks import trained_network
 
-    try:
+    with as_evaluation_errors():
         InteractionSettings(short_side=short_side)
         # On the CPU: where the frames are corrected may be another machine.
-        _, info = _loaded(str(path.absolute()), "cpu")
-    except ValueError as error:
-        raise EvaluationError(str(error)) from error
-    identity = {"method": "network", "checkpoint_sha256": sha256_of_file(path), "size": info["size"]}
-    return S2MCorrector(checkpoint=str(path.absolute()), short_side=short_side, device=device), identity
+        _, info = trained_network(path, "s2m")
+    corrector = S2MCorrector(
+        checkpoint=str(path.absolute()), checkpoint_sha256=info["sha256"], short_side=short_side, device=device
+    )
+    return corrector, {"method": "network", "checkpoint_sha256": info["sha256"], "size": info["size"]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +105,7 @@ class S2MCorrector:
     """A Scribble-to-Mask network, loaded where it is first called, once in a process; a `Corrector`."""
 
     checkpoint: str
+    checkpoint_sha256: str
     short_side: int | None
     device: str
 
@@ -113,15 +113,8 @@ class S2MCorrector:
         self, rgb: np.ndarray, current_ids: np.ndarray, strokes: Sequence[Stroke], object_ids: Sequence[int]
     ) -> np.ndarray:
         from ...inference.interaction import InteractionSettings, correct_ids
+        from ...trained_networks import trained_network
 
-        network, _ = _loaded(self.checkpoint, self.device)
+        network, _ = trained_network(self.checkpoint, "s2m", self.device, self.checkpoint_sha256)
         settings = InteractionSettings(short_side=self.short_side)
         return correct_ids(network, rgb, current_ids, strokes, object_ids, settings)
-
-
-@functools.lru_cache(maxsize=4)
-def _loaded(checkpoint: str, device: str) -> tuple[Any, dict[str, Any]]:
-    from ...checkpoint import load_network
-    from ...networks import S2M
-
-    return load_network(Path(checkpoint), device, kind=S2M)

@@ -36,8 +36,8 @@ test-slow: install
 
 bench: install
 	$(BIN)/python bench/rendering.py --size 288x192 --frames 2
-	$(BIN)/python bench/blenderproc_renderer.py
-	$(BIN)/python bench/passes.py
+	$(BIN)/python bench/blenderproc_renderer.py --size 192x128 --frames 2 --reference-samples 128
+	$(BIN)/python bench/passes.py --frames 3 --scenes 2 --repeats 2
 	$(BIN)/python bench/workers.py
 	$(BIN)/python bench/workers.py --memory --clips 30 --frames 2 --size 96x64 --samples 1
 	$(BIN)/python bench/farm.py --clips 8 --frames 10
@@ -47,6 +47,9 @@ bench: install
 	$(BIN)/python bench/reading.py
 	$(BIN)/python bench/compositing.py
 	$(BIN)/python bench/robot.py
+	$(BIN)/python bench/scoring.py
+	$(BIN)/python bench/propagation.py --objects 1 2 --turns 1
+	$(BIN)/python bench/session_memory.py --frames 3000 --rows 9 --columns 16
 
 lint: install
 	$(BIN)/ruff check --fix .

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 import tyro
 from vosforge.train.inference.session.mivos import MiVOSSession
-from vosforge.train.inference.session.settings import MiVOSSettings
+from vosforge.train.inference.session.mivos_settings import MiVOSSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from toy_networks import BlockWorld, ToyFusion, ToyPropagation

@@ -77,6 +77,8 @@ def smallest_seconds(frame: Frame, sides: dict[str, Callable], repeats: int) -> 
 
 def official_measures(folder: Path) -> Callable[[np.ndarray, np.ndarray, list[int]], dict[int, tuple[float, float]]]:
     """The published functions as they are called by their own evaluation: the masks of an object over its frames."""
+    if not (folder / "davis2017" / "metrics.py").is_file():
+        sys.exit(f"--official {folder} has no davis2017/metrics.py; give a checkout of davis2017-evaluation")
     sys.path.insert(0, str(folder))
     from davis2017.metrics import db_eval_boundary, db_eval_iou
 

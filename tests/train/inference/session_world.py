@@ -102,3 +102,16 @@ def truths(world: BlockWorld) -> np.ndarray:
 def die(session: VideoSession) -> None:
     """Do what the end of its process does to a session: nobody holds its folder any more, and nothing else."""
     session._lock.close()
+
+
+def undo_a_round(session: VideoSession, world: BlockWorld) -> None:
+    """Draw on frame 2 and propagate; then take a stroke on frame 6 and its propagation back, which leaves no trace."""
+    session.interact(2, lines(world, 2))
+    list(session.propagate())
+    before = all_masks(session)
+    session.interact(6, {0: line_on(world, 6, 9)})
+    list(session.propagate())
+    assert not np.array_equal(all_masks(session), before)
+    for _ in range(2):
+        session.undo()
+    assert np.array_equal(all_masks(session), before)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from session_world import all_masks, begun, line_on, lines, truths
+from session_world import all_masks, begun, line_on, lines, truths, undo_a_round
 from toy_networks import ToyATNet
 from vosforge.models.atnet import SIZES, ATNetwork
 from vosforge.train.inference.session.atnet import ATNetSession
@@ -123,15 +123,7 @@ def test_objects_run_in_groups_give_the_same(world):
 
 def test_undo_takes_masks_and_annotations_back(world):
     session = session_on(world)
-    session.interact(2, lines(world, 2))
-    list(session.propagate())
-    before = all_masks(session)
-    session.interact(6, {0: line_on(world, 6, 9)})
-    list(session.propagate())
-    assert not np.array_equal(all_masks(session), before)
-    for _ in range(2):
-        session.undo()
-    assert np.array_equal(all_masks(session), before)
+    undo_a_round(session, world)
     session.interact(6, lines(world, 6))
     list(session.propagate())
     assert np.array_equal(all_masks(session), truths(world))

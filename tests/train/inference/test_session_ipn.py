@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from session_world import all_masks, begun, line_on, lines
+from session_world import all_masks, begun, line_on, lines, undo_a_round
 from torch import nn
 from torch.nn import functional as F
 from toy_networks import NUM_CORNERS, SURE, ToyS2M, corner_of
@@ -197,15 +197,7 @@ def test_objects_run_in_groups_and_frames_scaled_by_the_trained_classes(world):
 def test_undo_takes_masks_and_features_back(world):
     network = ToyIPN()
     session = session_on(world, network)
-    session.interact(2, lines(world, 2))
-    list(session.propagate())
-    before = all_masks(session)
-    session.interact(6, {0: line_on(world, 6, 9)})
-    list(session.propagate())
-    assert not np.array_equal(all_masks(session), before)
-    for _ in range(2):
-        session.undo()
-    assert np.array_equal(all_masks(session), before)
+    undo_a_round(session, world)
     session.interact(5, lines(world, 5))
     list(session.propagate())
     assert network.propagation.rounds == 2

@@ -22,6 +22,7 @@ from made_corpus import make_corpus
 from stage_batches import RUN_STEPS, stage_batches
 from torch.utils.flop_counter import FlopCounterMode
 from vosforge.models.propagation import train_batch_norm
+from vosforge.train.device import TrainingPrecision, autocast_dtype
 from vosforge.train.loop import to_device
 from vosforge.train.micro_batches import BatchDivision
 from vosforge.train.networks import KINDS
@@ -67,6 +68,8 @@ class Settings:
     """With torch.compile."""
     threads: int = 2
     """Of torch, on the CPU."""
+    precision: TrainingPrecision = "auto"
+    """Of the forward pass, as in `vosforge-train run`."""
     ratios: bool = False
     """Compare formats of a small network instead."""
 
@@ -91,7 +94,7 @@ def main(settings: Settings) -> None:
     is_cuda = device.type == "cuda"
     torch.backends.cudnn.benchmark = True
     names = settings.stages or [name for name in STAGES if name.endswith("-mini") != is_cuda]
-    autocast = torch.bfloat16 if is_cuda else None
+    autocast = autocast_dtype(settings.precision, device)
     name = torch.cuda.get_device_name() if is_cuda else f"CPU, {settings.threads} threads"
     measured_peak = matrix_peak(device, autocast or torch.float32)
     published = next((peak for part, peak in PUBLISHED_PEAK.items() if is_cuda and part in name), None)

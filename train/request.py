@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from .device import TrainingPrecision
 from .micro_batches import BatchDivision
 from .stage import Stage
 
@@ -13,7 +14,7 @@ class RunRequest:
     """A run of a stage; None stands for the stage's own number.
 
     data: folders or URLs of corpora and their weights. companion: a checkpoint of the stage's companion. The `*_every`
-    are in steps, 0 is never. precision: of the forward pass; auto is bf16 on CUDA and fp32 on the CPU.
+    are in steps, 0 is never. precision: see `autocast_dtype`.
     micro_batches_per_forward: see `BatchDivision.per_forward`. validate_on: places with their splits; with them,
     validate_every None is a twentieth of the run, else never. validate_sequences, validate_frames: 0 takes all.
     command: the arguments of the command line, for the record.
@@ -29,7 +30,7 @@ class RunRequest:
     batch_size: int | None = None
     crop_size: int | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: TrainingPrecision = "auto"
     seed: int = 0
     num_workers: int = 0
     compile: bool = False

@@ -11,7 +11,7 @@ from torch import nn
 
 from ..models.propagation import count_parameters
 from .checkpoint import initialise_from
-from .device import choose_device
+from .device import autocast_dtype, choose_device
 from .distributed import ALONE, RankGroup
 from .log import MetricsLog
 from .loop import LoopReport, LoopSettings, train
@@ -171,14 +171,13 @@ def _opening(request: RunRequest, settings: LoopSettings, network: nn.Module, st
 
 def _loop_settings(request: RunRequest, division: BatchDivision, device: torch.device) -> LoopSettings:
     num_steps = request.resolved("num_steps")
-    bf16 = request.precision == "bf16" or (request.precision == "auto" and device.type == "cuda")
     often = max(1, num_steps // 20)
     return LoopSettings(
         num_steps=num_steps,
         seed=request.seed,
         division=division,
         device=device,
-        autocast=torch.bfloat16 if bf16 else None,
+        autocast=autocast_dtype(request.precision, device),
         log_every=request.log_every,
         checkpoint_every=request.checkpoint_every or min(1000, often),
         keep_every=math.ceil(num_steps / 5),

@@ -1,0 +1,211 @@
+"""The four systems, each trained for the same time with several seeds, then played and clicked side by side.
+
+Run: python bench/four_systems.py --data out/real=4 --data out/plus=4 --data out/wide \
+         --fusion-clips out/real --fusion-clips out/plus --root out/real --root DAVIS --out out/compare
+
+Each system has about 40 minutes of one CPU core for each seed, in bfloat16 (`bench/training.py --threads 1 --precision
+bf16` gives the seconds of a step). The seed is that of training, robot and random clicks. Everything resumes: the same
+command again goes on where it stopped. Hours of work, so it is not in `make bench`. Folders: OUT/seed1/STAGE,
+OUT/seed1/interactive-ROOT, OUT/seed1/clicks-ROOT, OUT/seed1/logs.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+
+@dataclass(frozen=True)
+class Training:
+    """One run: its stage and steps, the stage whose weights it starts from, and the one that stays beside it."""
+
+    stage: str
+    steps: int
+    init: str | None = None
+    companion: str | None = None
+
+
+PROPAGATION, CLICKNET = "propagation-rendered-mini", "clicknet-mini"
+PROGRAMMES = {
+    "ipn": (Training("ipn-stills-mini", 1700), Training("ipn-clips-mini", 530, init="ipn-stills-mini")),
+    "atnet": (Training("atnet-a-mini", 2000), Training("atnet-t-mini", 590, init="atnet-a-mini")),
+    "mivos": (
+        Training("s2m-mini", 1600),
+        Training("propagation-static-mini", 700),
+        Training(PROPAGATION, 600, init="propagation-static-mini"),
+        Training("fusion-rendered-mini", 800, companion=PROPAGATION),
+    ),
+    "wild": (
+        Training(CLICKNET, 2000),
+        Training("clicknet-mask-mini", 1300, init=CLICKNET, companion=CLICKNET),
+        Training("osvos-parent-mini", 1950),
+    ),
+}
+CHECKPOINTS = {
+    "s2m": "s2m-mini",
+    "propagation": PROPAGATION,
+    "fusion": "fusion-rendered-mini",
+    "ipn": "ipn-clips-mini",
+    "atnet": "atnet-t-mini",
+    "clicknet": "clicknet-mask-mini",
+    "osvos": "osvos-parent-mini",
+}
+"""Option of `vosforge-eval interactive` -> the stage whose last checkpoint it is given."""
+PLAYED = {"difference": "MiVOS", "ipn": "IPN", "atnet": "ATNet", "wild": "Click network and OSVOS"}
+PLAYED |= {"flow": "GrabCut, carried by DIS flow", "copy": "GrabCut, copied"}
+CLICKED = {"mivos": "MiVOS (S2M)", "ipn": "IPN", "atnet": "ATNet", "wild": "Click network", "grabcut": "GrabCut"}
+CLICK_STAGES = {"mivos": "s2m", "ipn": "ipn", "atnet": "atnet", "wild": "clicknet"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is trained on, and where it is measured."""
+
+    data: tyro.conf.UseAppendAction[tuple[str, ...]]
+    """Corpora of clips, as `vosforge-train run --data` takes them."""
+    fusion_clips: tyro.conf.UseAppendAction[tuple[Path, ...]]
+    """Corpora whose clips give the fusion data."""
+    root: tyro.conf.UseAppendAction[tuple[Path, ...]]
+    """DAVIS tree, or a corpus of which the val split is measured."""
+    out: Path
+    seeds: tuple[int, ...] = (1, 2, 3)
+    lanes: int = 2
+    """Systems trained at once, a thread each."""
+    short_side: int = 256
+    """Pixels of the networks' input in the evaluation."""
+    scribble_sets: int = 1
+    """Sessions of each sequence in `interactive`."""
+    tuning_iterations: int = 30
+    """Updates of OSVOS for each object and round, where 500 are published."""
+    frames_per_sequence: int = 4
+    """Frames of each sequence in `clicks`."""
+
+
+def main(settings: Settings) -> None:
+    """Train all systems with each seed, evaluate them, and print the tables."""
+    for seed in settings.seeds:
+        with ThreadPoolExecutor(settings.lanes) as pool:
+            for done in [pool.submit(train_system, settings, seed, system) for system in PROGRAMMES]:
+                done.result()
+        for root in settings.root:
+            evaluate(settings, seed, root)
+    for root in settings.root:
+        print(f"\n{root.name}, {len(settings.seeds)} seeds\n")
+        print_table(settings, root, "interactive", PLAYED, interactive_columns)
+        print()
+        print_table(settings, root, "clicks", CLICKED, clicks_columns)
+
+
+def train_system(settings: Settings, seed: int, system: str) -> None:
+    """Run the stages of a system, one after the other."""
+    folder = settings.out / f"seed{seed}"
+    for training in PROGRAMMES[system]:
+        data = [part for corpus in settings.data for part in ("--data", corpus)]
+        if training.stage.startswith("fusion"):
+            data = [part for corpus in make_fusion_data(settings, seed) for part in ("--data", str(corpus))]
+        command = ["run", training.stage, *data, "--steps", str(training.steps), "--seed", str(seed)]
+        command += ["--precision", "bf16", "--num-workers", "1", "--out", str(folder / training.stage)]
+        for option, stage in (("--init", training.init), ("--companion", training.companion)):
+            command += [option, str(last_checkpoint(folder, stage))] if stage else []
+        call("vosforge.train.cli", command, folder / "logs" / f"{training.stage}.log", threads=1)
+
+
+def make_fusion_data(settings: Settings, seed: int) -> list[Path]:
+    """Carry masks over the clips with the seed's propagation network; return the corpora."""
+    folder = settings.out / f"seed{seed}"
+    made = []
+    for clips in settings.fusion_clips:
+        made.append(folder / f"fusion_{clips.name}")
+        command = ["fusion-data", "--checkpoint", str(last_checkpoint(folder, PROPAGATION)), "--data", str(clips)]
+        command += ["--name", f"fusion-{clips.name}", "--out", str(made[-1]), "--separation", "12"]
+        command += ["--memory-every", "20", "--reach", "24", "--short-side", "160", "--workers", "1"]
+        call("vosforge.train.cli", command, folder / "logs" / f"{made[-1].name}.log", threads=1)
+    return made
+
+
+def evaluate(settings: Settings, seed: int, root: Path) -> None:
+    """Play and click one place with the networks of a seed."""
+    folder = settings.out / f"seed{seed}"
+    common = ["--root", str(root), "--short-side", str(settings.short_side), "--seed", str(seed)]
+    checkpoints = {option: str(last_checkpoint(folder, stage)) for option, stage in CHECKPOINTS.items()}
+    command = ["interactive", *common, "--systems", ",".join(PLAYED)]
+    command += [part for option, path in checkpoints.items() for part in (f"--{option}", path)]
+    command += ["--scribble-sets", str(settings.scribble_sets)]
+    command += ["--tuning-iterations", str(settings.tuning_iterations)]
+    command += ["--out", str(folder / f"interactive-{root.name}")]
+    call("vosforge.train.evaluation.cli", command, folder / "logs" / f"interactive-{root.name}.log")
+    command = ["clicks", *common, "--frames-per-sequence", str(settings.frames_per_sequence)]
+    for label, option in CLICK_STAGES.items():
+        command += ["--checkpoint", f"{label}={checkpoints[option]}"]
+    command += ["--out", str(folder / f"clicks-{root.name}")]
+    call("vosforge.train.evaluation.cli", command, folder / "logs" / f"clicks-{root.name}.log")
+
+
+def call(module: str, arguments: Sequence[str], log: Path, threads: int | None = None) -> None:
+    """Run a command of vosforge, its output into `log`; SystemExit with what it said where it fails."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    print(f"{log.parent.parent.name}: {' '.join(arguments[:2])}; {log}", flush=True)
+    with log.open("a") as file:
+        command = [sys.executable, "-m", module, *arguments]
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment).returncode
+    if code:
+        said = "\n".join(log.read_text().splitlines()[-5:])
+        raise SystemExit(f"{' '.join(arguments)}\nended with {code}; the end of {log}:\n{said}")
+
+
+def last_checkpoint(folder: Path, stage: str) -> Path:
+    return folder / stage / "checkpoints" / "last.pt"
+
+
+def interactive_columns(found: dict[str, Any], label: str) -> dict[str, float]:
+    """Column -> value of one system in one `results.json`."""
+    system = found["systems"][label]
+    # The curve begins at time 0 and keeps its last value to the end of the time given.
+    rounds = system["by_metric"]["J_AND_F"]["curve"]["J_AND_F"][1:-1]
+    columns = {f"J&F after {number}": rounds[number - 1] for number in (1, 3, 8)}
+    columns["J after 8"] = system["by_metric"]["J"]["curve"]["J"][-1]
+    return columns | {"AUC": system["auc"], "s a round": system["seconds_per_round"]}
+
+
+def clicks_columns(found: dict[str, Any], label: str) -> dict[str, float]:
+    """Column -> value of one method in one `results.json`."""
+    strategies = found["methods"][label]["strategies"]
+    nearest = strategies["farthest-point"]
+    columns = {name: nearest[name] for name in ("NoC@85", "NoC@90", "NoF@90")}
+    columns |= {f"IoU@{number}": nearest["mIoU"][number - 1] for number in (1, 5, 20)}
+    return columns | {"NoC@85, random": strategies["random"]["NoC@85"], "s a click": nearest["seconds_per_click"]}
+
+
+def print_table(
+    settings: Settings,
+    root: Path,
+    command: str,
+    rows: dict[str, str],
+    columns_of: Callable[[dict[str, Any], str], dict[str, float]],
+) -> None:
+    """Print mean and standard deviation over the seeds (of a sample; none for one seed) as a Markdown table."""
+    files = [settings.out / f"seed{seed}" / f"{command}-{root.name}" / "results.json" for seed in settings.seeds]
+    results = [json.loads(file.read_text()) for file in files]
+    for number, (label, title) in enumerate(rows.items()):
+        columns = [columns_of(found, label) for found in results]
+        if not number:
+            print(f"| {command} | {' | '.join(columns[0])} |\n|{'---|' * (1 + len(columns[0]))}")
+        print(f"| {title} | {' | '.join(spread([one[name] for one in columns]) for name in columns[0])} |")
+
+
+def spread(values: Sequence[float]) -> str:
+    mean = f"{np.mean(values):.3f}"
+    return f"{mean} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else mean
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings, description=__doc__))

@@ -167,15 +167,16 @@ class TransferNetwork(nn.Module):
         objects: Sequence[Tensor],
         previous_f4: Tensor,
         previous_mask: Tensor,
+        known: Sequence[Tensor] | None = None,
     ) -> Transferred:
         """Segment B objects of a target frame, or of B target frames one object each.
 
         target: of one frame, or of B. annotated: f16 of the N annotated frames, as many rows as target; objects: their
         `object_features` (B, C, h, w). previous_f4: f4 of the frame segmented before, as many rows as target, in the
-        first step the annotated one; previous_mask (B, 1, H, W) in [0, 1]: its mask.
+        first step the annotated one; previous_mask (B, 1, H, W) in [0, 1]: its mask. known: see `global_transfer`.
         """
         num_objects = len(previous_mask) // len(target.f16)
-        moved = global_transfer(target.f16, annotated, objects, self.size.affinity_scale)
+        moved = global_transfer(target.f16, annotated, objects, self.size.affinity_scale, known)
         local_map = self.local_map(target.f4, previous_f4, previous_mask)
         own = target.for_objects(num_objects)
         f16 = self.join(channels_last(torch.cat([own.f16, moved], dim=1)))

@@ -24,28 +24,38 @@ def transition_matrix(annotated: Tensor, target: Tensor, scale: float = 1.0) -> 
 
 
 def global_transfer(
-    target: Tensor, annotated: Sequence[Tensor], objects: Sequence[Tensor], scale: float = 1.0
+    target: Tensor,
+    annotated: Sequence[Tensor],
+    objects: Sequence[Tensor],
+    scale: float = 1.0,
+    known: Sequence[Tensor] | None = None,
 ) -> Tensor:
     """Object features of N annotated frames moved to the target frame, and averaged over the frames: (B * K, C', h, w).
 
     target (B, C, h, w); annotated: N features (B, C, h, w) of the same encoder; objects: N features (B * K, C', h, w).
-    The affinity of two frames is computed once for all objects, and one annotated frame at a time, so that memory does
-    not grow with N. ValueError without an annotated frame, or where the lists differ in length.
+    known: N times bool (B * K,), the objects that an annotated frame tells of, over which alone their features are
+    averaged (0 for one that none tells of); None for all. The affinity of two frames is computed once for all objects,
+    and one annotated frame at a time, so that memory does not grow with N. ValueError without an annotated frame, or
+    where the lists differ in length.
     """
-    if not annotated or len(annotated) != len(objects):
+    if not annotated or len({len(annotated), len(objects), len(annotated if known is None else known)}) > 1:
         raise ValueError(
             f"{len(annotated)} annotated frames and {len(objects)} object features; give one of each a frame, at least "
             "one"
         )
     num_frames, _, height, width = target.shape
+    if known is None:
+        known = [torch.ones(len(objects[0]), dtype=torch.bool, device=target.device)] * len(objects)
+    times = torch.stack(list(known)).sum(dim=0).clamp(min=1)
     moved = None
-    for frame, features in zip(annotated, objects, strict=True):
+    for frame, features, told in zip(annotated, objects, known, strict=True):
         matrix = transition_matrix(frame, target, scale)
         rows = at_least_float32(features).flatten(2).reshape(num_frames, -1, matrix.shape[1])
         with torch.autocast(matrix.device.type, enabled=False):
-            one = torch.bmm(rows, matrix)
+            one = torch.bmm(rows, matrix).view(*features.shape[:2], height, width)
+        one = torch.where(told.view(-1, 1, 1, 1), one, 0)
         moved = one if moved is None else moved + one
-    return (moved / len(annotated)).view(*objects[0].shape[:2], height, width).to(objects[0].dtype)
+    return (moved / times.view(-1, 1, 1, 1)).to(objects[0].dtype)
 
 
 def displacements(reach: int, stride: int) -> tuple[tuple[int, int], ...]:

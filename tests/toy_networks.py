@@ -230,10 +230,12 @@ class _ToyTransfer(nn.Module):
         objects: Sequence[Tensor],
         previous_f4: Tensor,
         previous_mask: Tensor,
+        known: Sequence[Tensor],
     ) -> Transferred:
         self.num_annotated.append(len(annotated))
         self.previous.append(frame_number(previous_f4))
-        share = torch.stack(list(objects)).mean(dim=0)
+        shares = [torch.where(told[:, None], share, 0) for share, told in zip(objects, known, strict=True)]
+        share = torch.stack(shares).sum(dim=0) / torch.stack(list(known)).sum(dim=0).clamp(min=1)[:, None]
         probability = share[:, corner_of(target.f4)[0]][:, None]
         if self.certain is not None:
             probability = torch.full_like(probability, self.certain)

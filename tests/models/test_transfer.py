@@ -40,6 +40,16 @@ def test_annotated_frames_are_averaged():
     assert torch.allclose(global_transfer(target, frames, objects), torch.stack(apart).mean(dim=0), atol=1e-6)
 
 
+def test_an_object_is_averaged_over_the_frames_that_tell_of_it():
+    target, frames = torch.randn(1, 4, 3, 3), [torch.randn(1, 4, 3, 3) for _ in range(2)]
+    objects = [torch.randn(3, 5, 3, 3) for _ in range(2)]
+    known = [torch.tensor([True, False, False]), torch.tensor([True, True, False])]
+    found = global_transfer(target, frames, objects, known=known)
+    assert torch.equal(found[0], global_transfer(target, frames, objects)[0])
+    assert torch.equal(found[1], global_transfer(target, frames[1:], objects[1:])[1])
+    assert not found[2].any()
+
+
 def test_objects_of_a_frame_share_its_affinity():
     target, frame, objects = torch.randn(2, 4, 3, 3), torch.randn(2, 4, 3, 3), torch.randn(6, 5, 3, 3)
     together = global_transfer(target, [frame], [objects])

@@ -28,6 +28,25 @@ SYSTEMS = {
 """Name -> class of its session, kinds of its networks, settings."""
 
 
+class HiddenWorld(BlockWorld):
+    """A world in whose frame 4 its second object is not to be seen."""
+
+    def _corners(self, t: int) -> np.ndarray:
+        corners = super()._corners(t)
+        return np.where((corners == 2) & (t == 4), 0, corners).astype(np.uint8)
+
+
+class CutWorld(BlockWorld):
+    """A world whose sides are no multiples of 16: 40 x 90."""
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.size = (40, 90)
+
+    def _corners(self, t: int) -> np.ndarray:
+        return super()._corners(t)[:40, :90]
+
+
 class ToySession:
     """A session on a world, with its networks at hand."""
 

@@ -109,6 +109,35 @@ def test_an_object_of_which_nothing_is_said_is_not_in_the_frame(world):
     assert set(np.unique(all_masks(session))) == {0, 4}
 
 
+def test_transfer_makes_nothing_of_an_object_that_nobody_spoke_of(world):
+    session = session_on(world, ToyATNet(certain=0.9))
+    session.interact(2, {4: line_on(world, 2, 4)})
+    list(session.propagate())
+    assert not session.soft_masks(5)[1].any() and session.soft_masks(5)[0].any()
+
+
+def test_an_object_that_is_first_drawn_later_has_no_masks_before(world):
+    session = session_on(world)
+    session.interact(1, {4: line_on(world, 1, 4)})
+    list(session.propagate())
+    session.interact(6, {9: line_on(world, 6, 9)})
+    list(session.propagate())
+    # Neither superposed with the empty masks that it had, nor averaged with a frame that does not tell of it.
+    for t in (2, 3, 4, 5, 7):
+        assert np.array_equal(session.masks(t), world.truth(t)), t
+
+
+def test_an_object_that_no_annotated_frame_in_reach_tells_of_stays_as_it_was(world):
+    session = session_on(world, max_annotated_frames=1)
+    session.interact(1, {9: line_on(world, 1, 9)})
+    list(session.propagate())
+    session.interact(6, {9: np.zeros(world.size, bool)})
+    session.interact(6, {4: line_on(world, 6, 4)})
+    list(session.propagate())
+    assert np.array_equal(session.masks(5) == 9, world.truth(5) == 9)
+    assert np.array_equal(session.masks(5) == 4, world.truth(5) == 4)
+
+
 def test_objects_run_in_groups_give_the_same(world):
     torch.manual_seed(0)
     network = ATNetwork(SIZES["tiny"])

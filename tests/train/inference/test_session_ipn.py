@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from session_world import all_masks, begun, line_on, lines, undo_a_round
+from session_world import CutWorld, HiddenWorld, all_masks, begun, line_on, lines, undo_a_round
 from torch import nn
 from torch.nn import functional as F
 from toy_networks import NUM_CORNERS, SURE, ToyS2M, corner_of
@@ -160,6 +160,64 @@ def test_an_object_of_which_nothing_is_said_is_not_in_the_frame(world):
     assert alike(ids, np.where(world.truth(2) == 4, 4, 0))
     list(session.propagate())
     assert set(np.unique(all_masks(session))) == {0, 4}
+
+
+def test_an_object_that_is_hidden_in_a_corrected_frame_is_found_again_beyond_it():
+    world = HiddenWorld(8, (4, 9))
+    session = session_on(world)
+    session.interact(0, lines(world, 0))
+    list(session.propagate())
+    session.interact(4, {4: line_on(world, 4, 4)})
+    list(session.propagate())
+    for t in range(8):
+        assert alike(session.masks(t), world.truth(t)), t
+
+
+def test_an_object_that_is_first_drawn_later_has_no_masks_before(world):
+    network = ToyIPN()
+    session = session_on(world, network)
+    session.interact(1, {4: line_on(world, 1, 4)})
+    list(session.propagate())
+    network.interaction.segment.calls.clear()
+    network.propagation.given.clear()
+    session.interact(6, {9: line_on(world, 6, 9)})
+    _, mask, _, _ = network.interaction.segment.calls[0]
+    assert torch.allclose(mask, torch.tensor(0.5))
+    list(session.propagate())
+    for mask, _ in network.propagation.given:
+        assert (mask[0] > 0.9).any() and torch.allclose(mask[1], torch.tensor(0.5))
+    # No blending with the empty masks that it had, down to the frame before that of the other round.
+    for t in (2, 3, 4, 5, 7):
+        assert alike(session.masks(t), world.truth(t)), t
+    # Worked on again, it has the masks that it has now.
+    network.propagation.given.clear()
+    session.interact(6, {9: line_on(world, 6, 9)})
+    list(session.propagate())
+    assert all((mask[1] > 0.9).any() and (mask[1] < 0.1).any() for mask, _ in network.propagation.given)
+
+
+def test_rounds_that_did_not_know_an_object_leave_its_features_alone(world):
+    network = ToyIPN()
+    session = session_on(world, network)
+    session.interact(1, {4: line_on(world, 1, 4)})
+    list(session.propagate())
+    network.propagation.reference = lambda current, previous: current if previous is None else current + previous + 1
+    session.interact(6, {4: line_on(world, 6, 4), 9: line_on(world, 6, 9)})
+    session.commit()
+    engine, view = session._engine, session._state.view
+    alone = engine._features_of(6, session._store.revision_of(6, view), view)
+    joined = engine._reference(6, (1, 6), view)
+    assert torch.equal(joined[1], alone[1])
+    assert (joined[0] >= alone[0] + 1).all()
+
+
+def test_a_neutral_mask_asks_for_the_whole_frame_whatever_its_size():
+    world, network = CutWorld(3, (4, 9)), ToyIPN()
+    session = session_on(world, network)
+    session.interact(0, lines(world, 0))
+    _, mask, _, _ = network.interaction.segment.calls[0]
+    assert torch.allclose(mask, torch.tensor(0.5))
+    assert alike(session.masks(0), world.truth(0))
 
 
 def test_a_negative_stroke_takes_an_object_back_and_leaves_the_other(world):

@@ -1,5 +1,7 @@
 """Steps that are undone, propagations that are closed half-way, and what that leaves on the disk."""
 
+import json
+
 import numpy as np
 import pytest
 from session_world import ToySession, line_on
@@ -103,6 +105,32 @@ def test_closed_half_way_and_propagated_again_is_as_if_never_closed(toy, tmp_pat
     for t in range(11):
         # Blending frame 9 twice would give it the new masks' weight twice.
         assert np.array_equal(toy.session.soft_masks(t), other.session.soft_masks(t))
+
+
+def test_propagations_closed_half_way_leave_the_disk_when_they_cannot_be_undone(tmp_path):
+    toy = ToySession(BlockWorld(11, (4, 9)), folder=tmp_path / "session", undo_depth=2)
+    other = ToySession(toy.world)
+    for each in (toy, other):
+        each.give_empty(0)
+        each.propagate()
+        each.give_truth(5)
+    most = []
+    for _ in range(8):
+        steps = toy.session.propagate()
+        take(steps, 4)
+        toy.give_truth(5)
+        most.append(len(files_in(tmp_path / "session")))
+    assert len(set(most[3:])) == 1, most
+    hidden = json.loads((tmp_path / "session" / "session.json").read_text())["view"]["hidden"]
+    assert len(hidden) <= 3
+    # Those that can be undone are still there, and the first round beneath them.
+    masks = toy.all_masks()
+    toy.session.undo()
+    toy.session.undo()
+    toy.give_truth(5)
+    assert np.array_equal(toy.all_masks()[:5], masks[:5])
+    toy.propagate(), other.propagate()
+    assert np.array_equal(toy.all_masks(), other.all_masks())
 
 
 def test_a_propagation_is_over_when_all_its_frames_were_given_out(toy):

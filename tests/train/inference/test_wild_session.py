@@ -11,7 +11,7 @@ from vosforge.models.normalisation import NormaliseColours
 from vosforge.models.osvos import SIZES, OSVOSNetwork
 from vosforge.train.inference.click_interaction import ClickNetSettings
 from vosforge.train.inference.geometry import Region
-from vosforge.train.inference.osvos_tuning import TuningSettings
+from vosforge.train.inference.osvos_tuning import TuningSettings, tuning_for
 from vosforge.train.inference.session import wild_engine
 from vosforge.train.inference.session.passes import Pass
 from vosforge.train.inference.session.protocol import Clicks
@@ -75,6 +75,12 @@ def session_on(world, folder=None, **settings):
 def click_on(world, t, object_id):
     rows, columns = np.nonzero(world.truth(t) == object_id)
     return Clicks(positive=((int(columns.mean()) + 0.5, int(rows.mean()) + 0.5),))
+
+
+def test_a_small_network_is_not_tuned_as_a_full_one(world):
+    session, _ = session_on(world)
+    assert session.settings.tuning == tuning_for(OSVOSNetwork(SIZES["tiny"]))
+    assert session.settings.tuning.optimiser == "adam"
 
 
 def test_clicks_answer_for_all_objects_at_once(tunings):

@@ -11,14 +11,14 @@ from ....models.atnet import Annotation, ATNetwork, FrameFeatures
 from ..annotation import annotation_maps, as_inputs
 from ..geometry import FrameGeometry
 from ..propagation import masks_of
-from .annotation_store import AnnotationStore
+from .annotating_engine import AnnotatingEngine
 from .atnet_settings import ATNetSettings
 from .draft import Draft
 from .passes import Pass, nearest_given
 from .revision_cache import RevisionCache
 from .state import Waiting
 from .store import View
-from .video_engine import Footage, VideoEngine, in_grey
+from .video_engine import Footage, in_grey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +26,16 @@ class AnnotatedFrame:
     """A frame with given masks as T-Net needs it.
 
     features: of the frame (1, ...). objects: what is transferred (N, C, h, w). masks: the map that local transfer
-    begins with (N, 1, H', W'), at the network's size.
+    begins with (N, 1, H', W'), at the network's size. known: the objects that it tells of, bool (N,).
     """
 
     features: FrameFeatures
     objects: Tensor
     masks: Tensor
+    known: Tensor
 
 
-class ATNetEngine(VideoEngine):
+class ATNetEngine(AnnotatingEngine):
     """A-Net on a frame, T-Net over the video; a pixel is an object's above a threshold.
 
     Modules of the clock: "a-net" and "t-net". What A-Net was given is kept, see `AnnotationStore`. Frames are padded to
@@ -42,10 +43,8 @@ class ATNetEngine(VideoEngine):
     """
 
     def __init__(self, network: ATNetwork, settings: ATNetSettings, footage: Footage) -> None:
-        super().__init__(settings, footage)
+        super().__init__(settings, footage, FrameGeometry.of(*footage.frames.size, settings.short_side))
         self._network, self._settings = network, settings
-        self._geometry = FrameGeometry.of(*footage.frames.size, settings.short_side)
-        self._given = self._keep(AnnotationStore(self._store.folder, self._geometry.inner, len(self._ids)))
         self._annotated = self._keep(RevisionCache[AnnotatedFrame](settings.max_annotated_frames))
 
     def correct(self, draft: Draft) -> np.ndarray:
@@ -57,24 +56,23 @@ class ATNetEngine(VideoEngine):
         with self._measured("a-net"):
             logits = self._in_passes(lambda rows: self._annotate(rgb, planes, rows).logits)
             # Without the objects of which the frame shows nothing and nothing was drawn.
-            present = torch.from_numpy(planes.any(axis=(0, 2, 3))).to(self._device)
-            soft = self._geometry.leave(logits.sigmoid())[:, 0] * present.view(-1, 1, 1)
+            present = self._on_device(planes.any(axis=(0, 2, 3)))
+            soft = self._geometry.leave(logits.sigmoid())[:, 0] * present
             return self._as_ids(self._above_threshold(soft))
-
-    def committed(self, draft: Draft, revision: int) -> None:
-        """Keep what A-Net was given; see `VideoEngine`."""
-        self._given.keep(draft.frame, revision, self._maps(draft))
 
     def carried(self, one: Pass, item: Waiting, given: Sequence[int], base: View) -> Iterator[tuple[Tensor, Tensor]]:
         """From the nearest annotated frames and the frame beside it; see `VideoEngine`.
 
         Between two annotated frames the new probability weighs 0.5 at the earlier one and up to 1 at the new one (the
-        paper's superposition).
+        paper's superposition); it stands alone for an object that was not known before. An object that none of the
+        annotated frames tells of stays as it was.
         """
         nearest = nearest_given(one.source, given, self._settings.max_annotated_frames)
         sources = {t: self._annotation(t, base) for t in nearest}
         annotated = [source.features.f16 for source in sources.values()]
         previous, masks = sources[one.source].features, sources[one.source].masks
+        told = torch.stack([source.known for source in sources.values()]).any(dim=0).view(-1, 1, 1)
+        known_before = self._known_before(one, item, base)
         for t in one.frames:
             rgb = self._enter(t)
             with self._measured("t-net"):
@@ -87,14 +85,16 @@ class ATNetEngine(VideoEngine):
                             [source.objects[rows] for source in sources.values()],
                             previous.f4,
                             masks[rows],
+                            [source.known[rows] for source in sources.values()],
                         ).logits
                     )
                 )
-                masks, previous = logits.sigmoid(), target
-                soft = self._geometry.leave(masks)[:, 0]
+                masks, previous = logits.sigmoid() * told[:, None], target
+                soft, before = self._geometry.leave(masks)[:, 0], self._stored(t, base)
                 if one.partner is not None:
                     share = 0.5 + 0.5 * one.distances(t)[0]
-                    soft = share * soft + (1 - share) * self._stored(t, base)
+                    soft = torch.where(known_before, share * soft + (1 - share) * before, soft)
+                soft = torch.where(told, soft, before)
                 # As they are kept, so that ids and probabilities agree about the threshold.
                 soft = in_grey(soft) / 255
                 labels = self._above_threshold(soft)
@@ -123,7 +123,8 @@ class ATNetEngine(VideoEngine):
             shown = self._geometry.enter(masks_of(self._store.ids(t, base), self._ids).to(self._device))
             drawn = torch.from_numpy(planes[1:].any(axis=(0, 2, 3))).to(self._device)
             masks = torch.where(drawn.view(-1, 1, 1, 1), probabilities, shown)
-        return AnnotatedFrame(features=features, objects=torch.cat(found), masks=masks)
+        known = self._on_device(self._known(t, base)).flatten()
+        return AnnotatedFrame(features=features, objects=torch.cat(found), masks=masks, known=known)
 
     def _annotate(self, rgb: Tensor, planes: np.ndarray, rows: slice) -> Annotation:
         maps = as_inputs(planes[:, rows], self._geometry, self._device)

@@ -1,12 +1,12 @@
 """What the networks of IPN do on the frames of one video (Oh et al., CVPR 2019, Sec. 3.5). N objects, H W pixels."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ....models.aggregate import hard_labels, soft_aggregate
 from ....models.ipn import NEUTRAL, IPNNetwork
@@ -14,28 +14,28 @@ from ....models.roi import RoiRule, guidance_box, roi_align, roi_paste
 from ..annotation import NEUTRAL_GREY, as_inputs
 from ..geometry import FrameGeometry
 from ..interaction import draw_hints
-from .annotation_store import AnnotationStore
+from .annotating_engine import AnnotatingEngine
 from .draft import Draft, certain
 from .ipn_settings import IPNSettings
 from .passes import Pass
 from .revision_cache import RevisionCache
 from .state import Waiting
 from .store import View
-from .video_engine import Footage, VideoEngine
+from .video_engine import Footage
 
 
-class IPNEngine(VideoEngine):
+class IPNEngine(AnnotatingEngine):
     """The interaction network on a frame, the propagation network over the video, each object in a region of interest.
 
     Modules of the clock: "i-net" and "p-net". What the interaction network was given is kept, see `AnnotationStore`.
     """
 
     def __init__(self, network: IPNNetwork, settings: IPNSettings, footage: Footage) -> None:
-        super().__init__(settings, footage)
+        # Regions are squares whatever the frame's size, so nothing is padded.
+        geometry = replace(FrameGeometry.of(*footage.frames.size, settings.short_side), padding=(0, 0, 0, 0))
+        super().__init__(settings, footage, geometry)
         self._network, self._settings = network, settings
         self._rule, self._side = RoiRule(scale=settings.roi_scale), network.size.roi_side
-        self._geometry = FrameGeometry.of(*footage.frames.size, settings.short_side)
-        self._given = self._keep(AnnotationStore(self._store.folder, self._geometry.inner, len(self._ids)))
         self._features = self._keep(RevisionCache[Tensor](settings.max_rounds))
 
     def correct(self, draft: Draft) -> np.ndarray:
@@ -50,50 +50,45 @@ class IPNEngine(VideoEngine):
             neutral = (planes[0] == NEUTRAL_GREY).all(axis=(1, 2), keepdims=True)
             kept = np.where(neutral, 0, planes[0])
             soft = torch.from_numpy(kept).to(self._device) / 255
-            soft = self._geometry.leave(F.pad(soft[:, None], self._geometry.padding))[:, 0]
+            soft = self._geometry.leave(soft[:, None])[:, 0]
             soft[torch.from_numpy(asked).to(self._device)] = said
             return self._as_ids(hard_labels(soft_aggregate(soft)[1:]))
-
-    def committed(self, draft: Draft, revision: int) -> None:
-        """Keep what the interaction network was given; see `VideoEngine`."""
-        self._given.keep(draft.frame, revision, self._maps(draft))
 
     def carried(self, one: Pass, item: Waiting, given: Sequence[int], base: View) -> Iterator[tuple[Tensor, Tensor]]:
         """From the frame beside it and the features of all rounds up to this one; see `VideoEngine`.
 
-        Towards the partner the new masks weigh less, from 1 at the source to 0 at the partner.
+        Towards the partner the new masks weigh less, from 1 at the source to 0 at the partner; those of an object that
+        was not known before weigh 1. An object that neither the source, nor the frame beside, nor the frame's earlier
+        masks show is not looked for.
         """
         reference = self._reference(one.source, given, base)
         beside = self._stored(one.source, base)
-        shown = (beside > 0.5).flatten(1).any(dim=1)
+        shown = _shows(beside)
+        known_before = self._known_before(one, item, base)
         for t in one.frames:
-            rgb = self._enter(t)
-            before = None if self._store.revision_of(t, base) is None else self._stored(t, base)
+            rgb, before = self._enter(t), self._stored(t, base)
+            known = known_before & (self._store.revision_of(t, base) is not None)
             with self._measured("p-net"):
-                present = shown | (beside > 0.5).flatten(1).any(dim=1)
-                carried = self._propagate(rgb, before, beside, reference) * present.view(-1, 1, 1)
+                present = shown | _shows(beside) | (known & _shows(before))
+                carried = self._propagate(rgb, torch.where(known, before, NEUTRAL), beside, reference) * present
                 beside = soft_aggregate(carried)[1:]
                 soft = beside
-                if one.partner is not None and before is not None:
+                if one.partner is not None:
                     weight = one.distances(t)[0]
-                    soft = weight * soft + (1 - weight) * before
+                    soft = torch.where(known, weight * soft + (1 - weight) * before, soft)
                 labels = hard_labels(soft)
             yield labels, soft
 
     def _maps(self, draft: Draft) -> np.ndarray:
-        """What the network is given of each object, uint8 (3, N, h, w): mask before, positive and negative strokes.
-
-        Where the frame had no masks yet they are neutral, 128 for 0.5.
-        """
+        """See `AnnotatingEngine`; the mask of an object that is not shown is neutral where it was not known before."""
         height, width = self._geometry.inner
         drawn = draw_hints(draft.strokes, draft.clicks, self._ids, self._geometry, self._settings)
         masks = certain(draft.base, self._ids)
-        if self._store.revision_of(draft.frame, draft.before) is None and not masks.any():
-            masks = np.full((len(self._ids), height, width), NEUTRAL_GREY, np.uint8)
-        elif np.array_equal(self._store.ids(draft.frame, draft.before), draft.base):
+        if np.array_equal(self._store.ids(draft.frame, draft.before), draft.base):
             masks = self._store.soft(draft.frame, draft.before)
         if masks.shape[1:] != (height, width):
             masks = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in masks])
+        masks[~(np.isin(self._ids, draft.base) | self._known_in_masks(draft.frame, draft.before))] = NEUTRAL_GREY
         return np.stack([masks, *(hints.astype(np.uint8) * 255 for hints in drawn)])
 
     def _interact(self, t: int, planes: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -108,12 +103,10 @@ class IPNEngine(VideoEngine):
             features.append(said.features)
         return self._geometry.leave(torch.cat(pasted))[:, 0], torch.cat(features)
 
-    def _propagate(self, rgb: Tensor, before: Tensor | None, beside: Tensor, reference: Tensor) -> Tensor:
-        """Probabilities of the objects in a frame, (N, H, W), from those beside it and those it had, if any."""
+    def _propagate(self, rgb: Tensor, before: Tensor, beside: Tensor, reference: Tensor) -> Tensor:
+        """Probabilities of the objects in a frame, (N, H, W), from those beside it and those it had."""
         beside = beside.round() if self._settings.round_neighbour else beside
-        neighbours = self._geometry.enter(beside[:, None])
-        masks = torch.full_like(neighbours, NEUTRAL) if before is None else self._geometry.enter(before[:, None])
-        maps, pasted = torch.cat([masks, neighbours], dim=1), []
+        maps, pasted = self._geometry.enter(torch.stack([before, beside], dim=1)), []
         step = self._settings.objects_per_pass
         for rows, own in zip(maps.split(step), reference.split(step), strict=True):
             regions, boxes, aligned = self._regions(rgb, rows)
@@ -127,15 +120,21 @@ class IPNEngine(VideoEngine):
         return roi_align(whole, boxes, self._side), boxes, roi_align(maps, boxes, self._side)
 
     def _reference(self, source: int, given: Sequence[int], base: View) -> Tensor:
-        """The features of all rounds up to that of the source, aggregated in their order: (N, C, s, s)."""
+        """The features of all rounds up to that of the source, aggregated in their order: (N, C, s, s).
+
+        Of each object those of the rounds in whose frames it was known.
+        """
         newest = self._given.revision_of(source, base)
         revisions = {t: self._given.revision_of(t, base) for t in given}
         rounds = sorted((number, t) for t, number in revisions.items() if number is not None and number <= newest)
-        reference = None
+        reference, begun = None, False
         for number, t in rounds[-self._settings.max_rounds :]:
-            features = self._features_of(t, number, base)
+            features, known = self._features_of(t, number, base), self._on_device(self._known(t, base))[..., None]
             with self._measured("p-net"):
-                reference = self._network.propagation.reference(features, reference)
+                joined = self._network.propagation.reference(features, reference)
+                if reference is not None:
+                    joined = torch.where(known, torch.where(begun, joined, features), reference)
+            reference, begun = joined, known | begun
         return reference
 
     def _features_of(self, t: int, revision: int, base: View) -> Tensor:
@@ -149,6 +148,11 @@ class IPNEngine(VideoEngine):
 
     def _enter(self, t: int) -> Tensor:
         return self._geometry.enter_picture(self._frames.read(t), self._network.interaction.normalise.mean)
+
+
+def _shows(soft: Tensor) -> Tensor:
+    """Which objects some pixel is likely of, bool (N, 1, 1), from probabilities (N, H, W)."""
+    return (soft > 0.5).flatten(1).any(dim=1).view(-1, 1, 1)
 
 
 def _asked(planes: np.ndarray) -> np.ndarray:

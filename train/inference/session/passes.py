@@ -9,12 +9,14 @@ class Pass:
     """One direction of a propagation.
 
     source: the frame with the new masks. frames: those to be set, in order. partner: the frame whose masks were carried
-    here before, between which and the source fusion decides; None where the new masks win.
+    here before, between which and the source fusion decides; None where the new masks win. earlier: all other given
+    frames whose masks were carried through the video before, ascending.
     """
 
     source: int
     frames: range
     partner: int | None
+    earlier: tuple[int, ...] = ()
 
     def distances(self, t: int) -> tuple[float, float]:
         """How far frame t is from the partner and from the source, over the distance of the two."""
@@ -30,17 +32,19 @@ def passes_from(source: int, given: Collection[int], propagated: Collection[int]
     also beyond the pass's end: what stands before that end came from there.
     """
     ahead, behind = [t for t in given if t > source], [t for t in given if t < source]
-    known = set(propagated) - {source}
+    earlier = tuple(sorted({*propagated} - {source}))
     return (
         Pass(
             source=source,
             frames=range(source + 1, min(ahead, default=num_frames)),
-            partner=min((t for t in known if t > source), default=None),
+            partner=min((t for t in earlier if t > source), default=None),
+            earlier=earlier,
         ),
         Pass(
             source=source,
             frames=range(source - 1, max(behind, default=-1), -1),
-            partner=max((t for t in known if t < source), default=None),
+            partner=max((t for t in earlier if t < source), default=None),
+            earlier=earlier,
         ),
     )
 

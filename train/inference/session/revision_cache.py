@@ -1,7 +1,9 @@
 """What networks made of frames with given masks, kept as long as those masks stand."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Collection
 from typing import Generic, TypeVar
+
+from .store import View
 
 Made = TypeVar("Made")
 FrameRevisions = tuple[tuple[int, int], ...]
@@ -33,5 +35,5 @@ class RevisionCache(Generic[Made]):
             frames: made for frames, made in self._made.items() if all(number <= revision for _, number in frames)
         }
 
-    def forget_before(self, revision: int, hidden: Set[int]) -> None:
+    def forget_unseen(self, views: Collection[View], given: Collection[int]) -> None:
         """Nothing: what is not asked for any more is pushed out by what is."""

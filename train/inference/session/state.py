@@ -1,5 +1,6 @@
 """Where a session stands: plain values, so that a step is undone by going back to the state before it."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 from .draft import Draft
@@ -39,9 +40,14 @@ class SessionState:
         return tuple(t for t in self.given if t not in waiting)
 
     @property
-    def oldest_revision(self) -> int:
-        """No revision that this state needs is hidden behind a later one than this."""
-        return min([self.view.revision, *(item.before.revision for item in self.waiting)])
+    def base(self) -> View:
+        """What the first waiting frame's propagation is based on: not on what an earlier one of it left half-done."""
+        return self.view if self.half_done is None else replace(self.view, hidden=self.view.hidden | {self.half_done})
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """All that this state may look at in the store."""
+        return (self.view, self.base, *(item.before for item in self.waiting))
 
     def committed(self, frame: int) -> "SessionState":
         """The state after the masks of a frame were written in the next revision."""
@@ -52,15 +58,14 @@ class SessionState:
         return replace(self, draft=None, given=tuple(sorted({*self.given, frame})), waiting=waiting, view=view)
 
     def propagating(self) -> tuple["SessionState", View]:
-        """The state while the first waiting frame is propagated into the next revision, and the view it is based on.
-
-        What an earlier propagation of it left half-done is not to be seen any more.
-        """
-        base = self.view
-        if self.half_done is not None:
-            base = replace(base, hidden=base.hidden | {self.half_done})
+        """The state while the first waiting frame is propagated into the next revision, and the view it is based on."""
+        base = self.base
         revision = base.revision + 1
         return replace(self, view=replace(base, revision=revision), half_done=revision), base
+
+    def without_hidden(self, revisions: Set[int]) -> "SessionState":
+        """The state when some hidden revisions are gone from the store."""
+        return replace(self, view=replace(self.view, hidden=self.view.hidden - revisions))
 
     def propagated_first(self) -> "SessionState":
         """The state when the first waiting frame is propagated to the end."""

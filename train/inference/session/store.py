@@ -7,7 +7,7 @@ the probabilities of each object, 255 for 1.
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,12 @@ class View:
     def shows(self, revision: int) -> bool:
         """Whether a revision is to be seen."""
         return revision <= self.revision and revision not in self.hidden
+
+
+def unseen_revisions(views: Collection[View]) -> set[int]:
+    """The revisions that are hidden wherever they would be seen."""
+    hidden = set().union(*(view.hidden for view in views))
+    return {number for number in hidden if not any(view.shows(number) for view in views)}
 
 
 class ResultStore:
@@ -78,6 +84,10 @@ class ResultStore:
         """The revision of frame t that a view shows, None for a frame that is empty in it."""
         return next((number for number in reversed(self._revisions.get(t, ())) if view.shows(number)), None)
 
+    def frames(self, view: View) -> list[int]:
+        """The frames that are not empty in a view, ascending."""
+        return sorted(t for t in self._revisions if self.revision_of(t, view) is not None)
+
     def ids(self, t: int, view: View) -> np.ndarray:
         """The ids of frame t, uint8 (H, W)."""
         return self._read(t, view)[0]
@@ -90,12 +100,18 @@ class ResultStore:
         """Remove all that is newer than a revision."""
         self._remove((t, number) for t, known in self._revisions.items() for number in known if number > revision)
 
-    def forget_before(self, revision: int, hidden: Set[int]) -> None:
-        """Remove what no view of `revision` or later shows; hidden: all that is hidden in any of them."""
-        oldest, unseen = View(revision=revision, hidden=hidden), []
+    def forget_unseen(self, views: Collection[View], given: Collection[int]) -> None:
+        """Remove what none of these views shows, and none that is as new as the oldest of them.
+
+        given: the frames of which there may be many revisions, looked at one by one.
+        """
+        hidden = frozenset().union(*(view.hidden for view in views))
+        oldest = View(revision=min(view.revision for view in views), hidden=hidden)
+        dead, unseen = unseen_revisions(views), []
         for t, known in self._revisions.items():
             least = self.revision_of(t, oldest) or 0
-            unseen += [(t, number) for number in known if number < least]
+            seen = {self.revision_of(t, view) for view in views} if t in given else known
+            unseen += [(t, number) for number in known if number < least or number in dead or number not in seen]
         self._remove(unseen)
 
     def _read(self, t: int, view: View) -> np.ndarray:

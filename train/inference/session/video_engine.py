@@ -11,7 +11,7 @@ N objects, H W pixels.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -43,7 +43,7 @@ class Revisioned(Protocol):
 
     def find(self, newest: int) -> None: ...
     def forget_after(self, revision: int) -> None: ...
-    def forget_before(self, revision: int, hidden: Set[int]) -> None: ...
+    def forget_unseen(self, views: Collection[View], given: Collection[int]) -> None: ...
 
 
 Kept = TypeVar("Kept", bound=Revisioned)
@@ -105,10 +105,10 @@ class VideoEngine(ABC):
         for kept in self._kept:
             kept.forget_after(revision)
 
-    def forget_before(self, revision: int, hidden: Set[int]) -> None:
-        """Drop what no view of `revision` or later shows; hidden: all that is hidden in any of them."""
+    def forget_unseen(self, views: Collection[View], given: Collection[int]) -> None:
+        """Drop what none of these views shows; see `ResultStore`."""
         for kept in self._kept:
-            kept.forget_before(revision, hidden)
+            kept.forget_unseen(views, given)
 
     def _keep(self, kept: Kept) -> Kept:
         """Let undoing and resuming find something."""

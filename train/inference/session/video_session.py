@@ -24,7 +24,7 @@ from .module_times import ModuleTime
 from .protocol import Input
 from .session_settings import SessionSettings
 from .state import SessionState
-from .store import ResultStore
+from .store import ResultStore, unseen_revisions
 from .video_engine import Footage, VideoEngine
 
 
@@ -137,13 +137,12 @@ class VideoSession:
         self.num_frames, self.object_ids, self._size, self._video = frames.num_frames, ids, frames.size, video
         self._store = ResultStore(folder, frames.size, len(ids))
         self._store.find(newest=state.view.revision)
-        self._store.forget_before(state.oldest_revision, state.view.hidden)
         engine = self._make_engine(Footage(frames=frames, object_ids=ids, store=self._store))
         engine.find(newest=state.view.revision)
-        engine.forget_before(state.oldest_revision, state.view.hidden)
         self._steps: list[SessionState] = []
         self._saved: SessionState | None = None
         self._stand_at(state)
+        self._forget_unseen(engine)
         # Last, for from now on the session has a video.
         self._engine = engine
 
@@ -271,9 +270,14 @@ class VideoSession:
             raise
         self._steps.append(before)
         del self._steps[: max(0, len(self._steps) - self.settings.undo_depth)]
-        oldest = self._steps[0] if self._steps else self._state
-        for kept in (self._store, self._engine):
-            kept.forget_before(oldest.oldest_revision, self._state.view.hidden)
+        self._forget_unseen(self._engine)
+
+    def _forget_unseen(self, engine: VideoEngine) -> None:
+        """Remove what neither the state nor one that undoing leads to looks at."""
+        views = {view for state in (*self._steps, self._state) for view in state.views}
+        for kept in (self._store, engine):
+            kept.forget_unseen(views, self._state.given)
+        self._state = self._state.without_hidden(unseen_revisions(views))
 
     def _go_back(self, state: SessionState) -> None:
         self._stand_at(state)

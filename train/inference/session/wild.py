@@ -5,11 +5,13 @@ network for each object, and segments the rest of the video anew. The user refin
 more frame to tune to (progressive refinement).
 """
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ....models.click_net import ClickNetwork
 from ....models.osvos import OSVOSNetwork
+from ..osvos_tuning import tuning_for
 from .video_session import VideoSession
 from .wild_engine import WildEngine
 from .wild_settings import WildSettings
@@ -31,4 +33,6 @@ class WildSession(VideoSession):
         for network in (clicknet, osvos):
             if network is not None:
                 network.to(settings.device).eval()
+        if settings.tuning is None:
+            settings = replace(settings, tuning=tuning_for(osvos))
         super().__init__(settings, partial(WildEngine, clicknet, osvos, settings), folder)

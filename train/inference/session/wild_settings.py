@@ -12,8 +12,8 @@ class WildSettings(SessionSettings):
     """How a session answers.
 
     clicks: how clicks become a mask. tuning: how OSVOS learns the frames with given masks; Benard and Gygli tune it for
-    500 iterations.
+    500 iterations. None takes what `tuning_for` says of the network.
     """
 
     clicks: ClickNetSettings = field(default_factory=ClickNetSettings)
-    tuning: TuningSettings = field(default_factory=TuningSettings)
+    tuning: TuningSettings | None = None

@@ -81,7 +81,10 @@ def check_inputs(inputs: Mapping[int, Input], object_ids: Sequence[int], size: t
     for object_id, given in inputs.items():
         if object_id not in (0, *object_ids):
             known = ", ".join(map(str, object_ids))
-            raise ValueError(f"an input is of object {object_id}; the objects are {known}, and 0 for the background")
+            raise ValueError(
+                f"an input is of object {object_id}; the objects are {known}, and 0 for the background: all are named "
+                "when a session begins, so begin another one with this object too"
+            )
         if isinstance(given, np.ndarray):
             if given.dtype != np.bool_ or given.shape != size:
                 raise ValueError(

@@ -11,6 +11,7 @@ from davis_tree import NUM_FRAMES, truth, write_tree
 from PIL import Image
 from vosforge.datagen.imaging.images import encode_palette_png
 from vosforge.train.evaluation.cli import main
+from vosforge.train.evaluation.output_folder import hold_output_folder, remove_partial_folders, whole_folder
 
 
 @pytest.fixture
@@ -111,6 +112,12 @@ def test_file_that_is_no_checkpoint_is_named(tree, tmp_path, capsys):
 def test_results_do_not_go_into_a_tree_or_corpus(tree, tmp_path, capsys):
     assert davis(tree, tree) == 2
     assert "holds data (JPEGImages)" in one_line_error(capsys)
+    before = sorted(tree.rglob("*"))
+    (tmp_path / "link").symlink_to(tree / "Annotations/480p")
+    for place in (tree / "JPEGImages", tree / "Annotations/480p", tree / "deep/results", tmp_path / "link"):
+        assert davis(tree, place) == 2
+        assert f"lies among the data in {tree} (JPEGImages)" in one_line_error(capsys)
+    assert sorted(tree.rglob("*")) == before
 
 
 def test_help_is_quick_and_needs_no_torch(tmp_path):
@@ -155,6 +162,70 @@ def test_a_command_that_is_stopped_tells_what_is_kept(tree, capsys, monkeypatch,
         monkeypatch.setattr(f"vosforge.train.evaluation.{place}", stopped)
     assert main([arguments[0], "--root", str(tree), *arguments[1:]]) == 130
     assert one_line_error(capsys) == f"vosforge-eval: stopped; {words}\n"
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from vosforge.train.evaluation.output_folder import hold_output_folder, whole_folder
+with hold_output_folder(Path(sys.argv[1])), whole_folder(Path(sys.argv[1], sys.argv[2], "one")) as partial:
+    (partial / "00000.png").write_bytes(b"half")
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "masks"),
+    [
+        (("davis",), "methods/copy-first-mask/masks"),
+        (("davis", "--masks-only"), "methods/copy-first-mask/masks"),
+        (("interactive", "--systems", "copy", "--interactions", "1", "--keep-masks"), "copy/masks/1"),
+    ],
+)
+def test_one_run_at_a_time_writes_to_a_folder_and_a_killed_one_leaves_nothing_in_the_way(
+    tree, tmp_path, capsys, command, masks
+):
+    name, *flags = command
+    arguments = [name, "--root", str(tree), "--out", str(tmp_path / "out"), *flags]
+    code = [sys.executable, "-c", HOLD, str(tmp_path / "out"), masks]
+    with subprocess.Popen(code, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        assert main(arguments) == 2
+        assert "out is being written by another run; wait for it, or give another --out" in one_line_error(capsys)
+        other.kill()
+    folder = tmp_path / "out" / masks
+    assert [path.name[:12] for path in folder.iterdir()] == [".one.partial"]
+    assert main(arguments) == main(arguments) == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["one", "two"]
+    assert len(list((folder / "one").iterdir())) == NUM_FRAMES
+
+
+@pytest.mark.parametrize("command", ["masks", "clicks", "rounds"])
+def test_commands_of_short_runs_hold_their_folder_too(tree, tmp_path, capsys, command):
+    flags = {"masks": ("--results", tree / "Annotations/480p"), "rounds": ("--grabcut",)}.get(command, ())
+    arguments = [command, "--root", str(tree), "--out", str(tmp_path / "out"), *map(str, flags)]
+    with hold_output_folder(tmp_path / "out"):
+        assert main(arguments) == 2
+    assert "out is being written by another run" in one_line_error(capsys)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+
+
+def test_a_folder_that_is_whole_takes_the_place_of_what_another_process_put_there(tmp_path):
+    target = tmp_path / "masks/one"
+    with whole_folder(target) as late:
+        with whole_folder(target) as early:
+            assert early != late
+            (early / "early.png").touch()
+        assert [path.name for path in target.iterdir()] == ["early.png"]
+        (late / "late.png").touch()
+    assert [path.name for path in target.iterdir()] == ["late.png"]
+    with pytest.raises(KeyboardInterrupt), whole_folder(target) as never:
+        (never / "never.png").touch()
+        raise KeyboardInterrupt
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")] == ["masks/one/late.png"]
+    assert [path.name for path in target.parent.iterdir()] == ["one"]
+    remove_partial_folders(tmp_path / "not/there")
 
 
 def test_list_that_is_no_text_is_named(tree, tmp_path, capsys):
@@ -204,7 +275,7 @@ class TestMasks:
         assert self.run(tree, results) == 0
         assert written <= {path.name for path in results.iterdir()}
         assert self.run(tree, results, "--out", tmp_path / "elsewhere") == 0
-        assert written == {path.name for path in (tmp_path / "elsewhere").iterdir()}
+        assert written == {path.name for path in (tmp_path / "elsewhere").iterdir()} - {".lock"}
 
     def test_nothing_is_written_into_the_tree(self, tree, tmp_path, capsys):
         truth_as_results = tree / "Annotations/480p"

@@ -137,6 +137,14 @@ def test_a_frame_at_once_gives_what_each_object_gives():
     assert found[200] == (1, 1)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 4), (4, 1), (2, 2)])
+def test_the_smallest_frames_are_scored(size):
+    one, other = np.full(size, 1, np.uint8), np.full(size, 2, np.uint8)
+    assert measures(one, one, [1, 3]) == {1: (1, 1), 3: (1, 1)}
+    # The border of the picture is no boundary, so there is none to miss.
+    assert measures(one, other, [1]) == {1: (0, 1)}
+
+
 def test_scores_of_one_frame_do_not_depend_on_the_frame_before():
     rng = np.random.default_rng(5)
     frames = [tuple(blobs(rng, 50, 60).astype(np.uint8) for _ in "ab") for _ in range(3)]

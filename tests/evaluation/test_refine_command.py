@@ -11,6 +11,7 @@ from vosforge.datagen.imaging.images import encode_jpeg, encode_palette_png
 from vosforge.datagen.simulation.clicks.clicks import Click
 from vosforge.train.evaluation.cli import main
 from vosforge.train.evaluation.clicks.refinement import clicked
+from vosforge.train.evaluation.output_folder import hold_output_folder
 
 
 @pytest.fixture
@@ -45,6 +46,9 @@ def refine(root, out, networks, *more):
 
 def test_every_object_has_a_row_and_the_table_its_means(networks, tmp_path, capsys):
     root = write_tree(tmp_path / "davis", {"one": 1, "two": 2}, num_frames=3)
+    with hold_output_folder(tmp_path / "out"):
+        assert refine(root, tmp_path / "out", networks) == 2
+    assert "out is being written by another run" in capsys.readouterr().err
     assert refine(root, tmp_path / "out", networks) == 0
     results = json.loads((tmp_path / "out/results.json").read_text())
     assert [(row["sequence"], row["object_id"]) for row in results["objects"]] == [("one", 1), ("two", 1), ("two", 2)]

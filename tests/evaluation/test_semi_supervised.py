@@ -9,7 +9,7 @@ from vosforge.datagen.imaging.images import decode_ids, encode_jpeg, encode_pale
 from vosforge.train.evaluation.baselines import BASELINES
 from vosforge.train.evaluation.errors import EvaluationError
 from vosforge.train.evaluation.methods import Method, baseline_method
-from vosforge.train.evaluation.scores import COLUMNS, SequenceScores, summarise
+from vosforge.train.evaluation.scores import COLUMNS, SequenceScores, nothing_scored, summarise
 from vosforge.train.evaluation.semi_supervised import evaluate
 from vosforge.train.evaluation.sequences import open_sequences
 
@@ -73,6 +73,19 @@ def test_sequence_killed_half_way_is_computed_again(sequences, tmp_path):
     evaluate(method(oracle, tmp_path / "out"), sequences)
     assert oracle.calls == ["one", "two"]
     assert sorted(path.name for path in (tmp_path / "out/masks").iterdir()) == ["one", "two"]
+
+
+def test_a_task_that_is_given_again_does_not_mix_with_the_lost_worker_s(sequences, tmp_path):
+    def overtaken(sequence, given):
+        yield np.zeros_like(given[0])
+        evaluate(method(Oracle(), tmp_path / "out"), [sequence])
+        for _ in range(1, sequence.num_frames):
+            yield np.zeros_like(given[0])
+
+    evaluate(method(overtaken, tmp_path / "out"), sequences[:1])
+    written = [decode_ids(path.read_bytes()) for path in sorted((tmp_path / "out/masks/one").iterdir())]
+    assert len(written) == NUM_FRAMES and not np.any(written)
+    assert [path.name for path in (tmp_path / "out/masks").iterdir()] == ["one"]
 
 
 def test_lost_mask_is_computed_again(sequences, tmp_path):
@@ -201,6 +214,7 @@ def test_two_frames_leave_nothing_to_score(tmp_path):
     sequences = open_sequences(write_tree(tmp_path / "tree", {"short": 1}, num_frames=2)).sequences
     with pytest.raises(EvaluationError, match=r"sequence short has 2 frames.*--include-ends"):
         evaluate(method(Oracle(), tmp_path / "out"), sequences)
+    assert "sequence short has 1 frame; given" in str(nothing_scored("short", 1))
     assert summarise(evaluate(method(Oracle(), tmp_path / "out"), sequences, include_ends=True), True)["global"]
 
 

@@ -18,6 +18,19 @@ def test_palette_tree_gives_ids_and_frames_in_the_order_of_its_list(tmp_path):
     assert np.abs(two.read_frame(3).astype(int) - picture(3)).mean() < 4
 
 
+def test_frames_with_numbers_of_different_lengths_are_in_the_order_of_the_numbers(tmp_path):
+    write_tree(tmp_path, {"one": 1}, num_frames=11)
+    for path in sorted(tmp_path.rglob("000*")):
+        path.rename(path.with_stem(f"f{int(path.stem)}"))
+    (sequence,) = open_sequences(tmp_path).sequences
+    assert sequence.frame_names == tuple(f"f{t}" for t in range(11))
+    np.testing.assert_array_equal(sequence.read_truth(10), truth(10))
+    for folder, suffix in (("JPEGImages", "jpg"), ("Annotations", "png")):
+        (tmp_path / folder / "480p/one" / f"f04.{suffix}").touch()
+    with pytest.raises(EvaluationError, match="the order of the frames f04 and f4 is not clear"):
+        open_sequences(tmp_path)
+
+
 def test_grey_tree_is_one_object(tmp_path):
     found = open_sequences(write_tree(tmp_path, {"one": 1}, grey=True, year="2016"))
     assert found.kind == "davis-2016"

@@ -45,6 +45,16 @@ def test_each_object_is_given_in_its_own_first_frame_and_alone(late):
     assert set(np.unique(given[LATE])) == {0, 2}
 
 
+def test_the_first_frame_of_an_object_is_the_one_of_the_lowest_number(root):
+    for path in sorted((root / "valid").rglob("000*")):
+        path.rename(path.with_stem(str(int(path.stem))))
+    meta = json.loads((root / "valid/meta.json").read_text())
+    for facts in meta["videos"]["late"]["objects"].values():
+        facts["frames"] = [str(int(name)) for name in facts["frames"]]
+    (root / "valid/meta.json").write_text(json.dumps(meta))
+    assert open_sequences(root, sparse=True).sequences[0].first_frames == {1: 0, 2: LATE}
+
+
 def test_davis_protocol_gives_the_first_frame_alone(root):
     sequence = open_sequences(root, sparse=True, protocol="davis").sequences[0]
     assert list(given_masks(sequence)) == [0] and sequence.first_frames is None

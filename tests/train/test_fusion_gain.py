@@ -26,6 +26,7 @@ from vosforge.train.evaluation.fusion.gain import (
     summarise_pairs,
 )
 from vosforge.train.evaluation.fusion.work import FusionJob, run_pairs
+from vosforge.train.evaluation.output_folder import hold_output_folder
 from vosforge.train.evaluation.sequences import AnnotatedSequence, open_sequences
 from vosforge.train.inference.propagation import PropagationSettings
 from vosforge.train.networks import FUSION
@@ -166,6 +167,8 @@ def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
     command = Fusion(
         root=str(root), out=tmp_path / "out", propagation=files["propagation"], checkpoint=(f"ours={files['fusion']}",)
     )
+    with hold_output_folder(command.out), pytest.raises(EvaluationError, match="being written by another run"):
+        evaluate_fusion(command, Console(quiet=True))
     summary = evaluate_fusion(command, Console(quiet=True))
     assert list(summary) == [PREVIOUS, NEW, LINEAR, "ours"] and all(0 <= row["J"] <= 1 for row in summary.values())
     results = json.loads((tmp_path / "out" / "fusion.json").read_text())

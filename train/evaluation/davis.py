@@ -14,12 +14,12 @@ from .errors import EvaluationError
 from .jobs import IN_PROCESS
 from .layouts.youtube_vos import with_seen_classes
 from .methods import InferenceSettings, Method, baseline_method, network_methods, parse_baselines, parse_checkpoints
-from .output_folder import check_output_folder
+from .output_folder import check_output_folder, hold_output_folder, remove_partial_folders
 from .pictures import draw_sequence, reader_of_masks
 from .score_report.numbers import print_tables, write_csvs
 from .score_report.page import write_score_report
 from .scores import SequenceScores, summarise
-from .semi_supervised import evaluate_methods
+from .semi_supervised import evaluate_methods, masks_of
 from .sequence_scores import without_unscored
 from .sequences import Protocol, SequenceSet, choose_sequences, open_sequences
 
@@ -77,38 +77,43 @@ def evaluate_davis(settings: DavisSettings, console: Console) -> dict[str, Any]:
     methods = network_methods(checkpoints, out, settings.inference, settings.untrained) if checkpoints else []
     methods += [baseline_method(name, out) for name in baselines]
 
-    scores = evaluate_methods(
-        methods,
-        chosen.sequences,
-        settings.farm,
-        include_ends=settings.include_ends,
-        overwrite=settings.overwrite,
-        masks_only=settings.masks_only,
-        console=console,
-    )
-    if settings.masks_only:
+    with hold_output_folder(settings.out):
         for method in methods:
-            console.print(f"masks of {method.label} in {method.folder / 'masks'}", highlight=False, soft_wrap=True)
-        return {}
-    summaries = {label: summarise(found, settings.include_ends, chosen.seen) for label, found in scores.items()}
-    results = {
-        "schema": RESULTS_SCHEMA,
-        "dataset": _dataset(chosen, scores, settings.include_ends),
-        "settings": asdict(settings.inference),
-        "methods": {method.label: _method_result(method, scores, summaries) for method in methods},
-    }
-    for method in methods:
-        write_csvs(summaries[method.label], method.folder, chosen.split)
-    atomic_write_json(out / "results.json", results)
-    _draw(methods, chosen, scores, summaries, results, settings)
-    frames = "all frames" if settings.include_ends else "given masks and the last frame not scored"
-    if any(sequence.first_frames is not None for sequence in chosen.sequences):
-        frames = frames.replace(" and the last frame", "")
-    print_tables(summaries, console, f"{settings.root}: {len(chosen.sequences)} sequences, {chosen.split}, {frames}")
-    if chosen.left_out:
-        console.print(f"left out, nothing to follow or to score: {', '.join(chosen.left_out)}", highlight=False)
-    console.print(f"results in {settings.out}: results.json, report.html, masks, pictures", highlight=False)
-    return results
+            remove_partial_folders(masks_of(method.folder))
+        scores = evaluate_methods(
+            methods,
+            chosen.sequences,
+            settings.farm,
+            include_ends=settings.include_ends,
+            overwrite=settings.overwrite,
+            masks_only=settings.masks_only,
+            console=console,
+        )
+        if settings.masks_only:
+            for method in methods:
+                console.print(f"masks of {method.label} in {masks_of(method.folder)}", highlight=False, soft_wrap=True)
+            return {}
+        summaries = {label: summarise(found, settings.include_ends, chosen.seen) for label, found in scores.items()}
+        results = {
+            "schema": RESULTS_SCHEMA,
+            "dataset": _dataset(chosen, scores, settings.include_ends),
+            "settings": asdict(settings.inference),
+            "methods": {method.label: _method_result(method, scores, summaries) for method in methods},
+        }
+        for method in methods:
+            write_csvs(summaries[method.label], method.folder, chosen.split)
+        atomic_write_json(out / "results.json", results)
+        _draw(methods, chosen, scores, summaries, results, settings)
+        frames = "all frames" if settings.include_ends else "given masks and the last frame not scored"
+        if any(sequence.first_frames is not None for sequence in chosen.sequences):
+            frames = frames.replace(" and the last frame", "")
+        print_tables(
+            summaries, console, f"{settings.root}: {len(chosen.sequences)} sequences, {chosen.split}, {frames}"
+        )
+        if chosen.left_out:
+            console.print(f"left out, nothing to follow or to score: {', '.join(chosen.left_out)}", highlight=False)
+        console.print(f"results in {settings.out}: results.json, report.html, masks, pictures", highlight=False)
+        return results
 
 
 def _dataset(chosen: SequenceSet, scores: dict[str, list[SequenceScores]], include_ends: bool) -> dict[str, Any]:

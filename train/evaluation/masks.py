@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from ...datagen.storage.files import atomic_write_json
 from .errors import EvaluationError
 from .jobs import IN_PROCESS, frames_done, map_sequences
 from .layouts.youtube_vos import with_seen_classes
-from .output_folder import check_output_file, check_output_folder
+from .output_folder import check_output_file, check_output_folder, hold_output_folder
 from .score_report.numbers import print_tables, write_csvs
 from .score_report.page import write_score_report
 from .scores import SequenceScores, summarise
@@ -76,28 +77,29 @@ def evaluate_masks(settings: MasksSettings, console: Console) -> dict[str, Any]:
     for sequence in chosen.sequences:
         _check_complete(sequence, results)
     # All files are looked for above, before the first is scored; a fault inside one shows when it is read.
-    scores = map_sequences(score_folder, chosen.sequences, settings.farm, shared=results, console=console)
-    summary = summarise(scores, settings.include_ends, chosen.seen)
-    content = {
-        # The benchmark's numbers stand at the top, where a script looks for them.
-        **summary["global"],
-        "root": str(settings.root),
-        "results": str(settings.results),
-        "kind": chosen.kind,
-        "split": chosen.split,
-        "first_and_last_frame_scored": settings.include_ends,
-        **summary,
-    }
-    print_tables({settings.results.name: summary}, console, f"{settings.results} on {settings.root}")
-    if chosen.left_out:
-        console.print(f"left out, nothing to follow or to score: {', '.join(chosen.left_out)}", highlight=False)
-    if settings.json is not None:
-        _write_json(settings.json, content)
-    if out is None:
-        console.print("no report: the results lie in --root, or cannot be written to; give --out", highlight=False)
-    else:
-        _write(content, summary, scores, chosen, settings, out)
-        console.print(f"results in {out}: report.html, results.json, CSVs", highlight=False, soft_wrap=True)
+    with contextlib.nullcontext() if out is None else hold_output_folder(out):
+        scores = map_sequences(score_folder, chosen.sequences, settings.farm, shared=results, console=console)
+        summary = summarise(scores, settings.include_ends, chosen.seen)
+        content = {
+            # The benchmark's numbers stand at the top, where a script looks for them.
+            **summary["global"],
+            "root": str(settings.root),
+            "results": str(settings.results),
+            "kind": chosen.kind,
+            "split": chosen.split,
+            "first_and_last_frame_scored": settings.include_ends,
+            **summary,
+        }
+        print_tables({settings.results.name: summary}, console, f"{settings.results} on {settings.root}")
+        if chosen.left_out:
+            console.print(f"left out, nothing to follow or to score: {', '.join(chosen.left_out)}", highlight=False)
+        if settings.json is not None:
+            _write_json(settings.json, content)
+        if out is None:
+            console.print("no report: the results lie in --root, or cannot be written to; give --out", highlight=False)
+        else:
+            _write(content, summary, scores, chosen, settings, out)
+            console.print(f"results in {out}: report.html, results.json, CSVs", highlight=False, soft_wrap=True)
     return content
 
 

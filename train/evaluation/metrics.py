@@ -63,9 +63,9 @@ def measures(
     true_mask, predicted_mask = _kept_masks(truth.shape)
     found = {}
     for i in ids:
-        cv2.compare(truth, i, cv2.CMP_EQ, dst=true_mask)
-        cv2.compare(prediction, i, cv2.CMP_EQ, dst=predicted_mask)
-        found[i] = _measure(true_mask, predicted_mask, tolerance)
+        np.equal(truth, int(i), out=true_mask)
+        np.equal(prediction, int(i), out=predicted_mask)
+        found[i] = _measure(true_mask.view(np.uint8), predicted_mask.view(np.uint8), tolerance)
     return found
 
 
@@ -85,12 +85,12 @@ _kept = threading.local()
 
 
 def _kept_masks(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Two uint8 arrays that serve all objects and frames of a thread.
+    """Two bool arrays that serve all objects and frames of a thread.
 
     Memory fresh from the system cost 0.3 ms for the two at 854x480, more than most objects take to score.
     """
     if getattr(_kept, "shape", None) != shape:
-        _kept.shape, _kept.masks = shape, (np.empty(shape, np.uint8), np.empty(shape, np.uint8))
+        _kept.shape, _kept.masks = shape, (np.empty(shape, bool), np.empty(shape, bool))
     return _kept.masks
 
 

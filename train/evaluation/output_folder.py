@@ -1,23 +1,37 @@
-"""Where results go, looked at before anything is computed."""
+"""Where results go: looked at before anything is computed, and held by one run while it writes there."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import secrets
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+from ...datagen.storage.folder_lock import hold_lock
 from .errors import EvaluationError
 
 DATA_MARKS = ("index.json", "JPEGImages", "meta.json")
 """What a corpus, a DAVIS tree and a split of YouTube-VOS have."""
+TREE_MARKS = ("index.json", "JPEGImages")
+"""What a corpus, and a tree of DAVIS or YouTube-VOS, have at their top."""
+LOCK_NAME = ".lock"
+PARTIAL_MARK = ".partial"
 
 
 def check_output_folder(out: Path, flag: str = "--out") -> None:
-    """Raise EvaluationError when a folder cannot be made or written to, is a file, or holds data."""
+    """Raise EvaluationError when a folder cannot be made or written to, is a file, holds data or lies among it."""
     if out.exists() and not out.is_dir():
         raise EvaluationError(f"{flag} {out} is a file; give a folder")
     for name in DATA_MARKS:
         if (out / name).exists():
             raise EvaluationError(f"{flag} {out} holds data ({name}), not results; give another folder")
+    for above in out.resolve().parents:
+        mark = next((name for name in TREE_MARKS if (above / name).exists()), None)
+        if mark is not None:
+            raise EvaluationError(f"{flag} {out} lies among the data in {above} ({mark}); give a folder elsewhere")
     _check_writable(out, flag)
 
 
@@ -26,6 +40,56 @@ def check_output_file(path: Path, flag: str) -> None:
     if path.is_dir():
         raise EvaluationError(f"{flag} {path} is a folder; give a file")
     _check_writable(path.parent, flag)
+
+
+@contextlib.contextmanager
+def hold_output_folder(out: Path) -> Iterator[None]:
+    """Keep other runs out of a folder until the block or the process ends; it is made where there is none.
+
+    Raises EvaluationError when another run holds it. Processes that work for this one write as they like.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    refusal = EvaluationError(f"{out} is being written by another run; wait for it, or give another --out")
+    with hold_lock(out / LOCK_NAME, refusal):
+        yield
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A new folder, of this block alone, that takes the name and place of `target` once the block ends without fault.
+
+    Two processes may be at the same one: a task is given to another worker while the lost one still lives.
+    """
+    partial = target.with_name(f".{target.name}{PARTIAL_MARK}-{os.getpid()}-{secrets.token_hex(4)}")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        _take_place(partial, target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def remove_partial_folders(folder: Path) -> None:
+    """Remove what killed runs left of `whole_folder` in a folder, or nothing where there is none; hold it first."""
+    for path in folder.glob(f".*{PARTIAL_MARK}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _take_place(partial: Path, target: Path) -> None:
+    replaced = partial.with_name(f"{partial.name}-replaced")
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            target.rename(replaced)
+        try:
+            partial.rename(target)
+            return
+        except OSError as error:
+            # Another process has put its own there meanwhile.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        finally:
+            shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _check_writable(folder: Path, flag: str) -> None:

@@ -117,9 +117,9 @@ def summarise(
 def nothing_scored(name: str, num_frames: int, without_last: bool = True) -> EvaluationError:
     """The error of a sequence without a frame to score; without_last: the protocol skips the last frame (DAVIS)."""
     skipped = "given masks and the last frame are" if without_last else "given masks are"
+    frames = "1 frame" if num_frames == 1 else f"{num_frames} frames"
     return EvaluationError(
-        f"sequence {name} has {num_frames} frames; {skipped} not scored, so none is left: "
-        "give --include-ends to score them all"
+        f"sequence {name} has {frames}; {skipped} not scored, so none is left: give --include-ends to score them all"
     )
 
 

@@ -8,7 +8,6 @@ goes on behind it. Masks are what takes time: they are kept, and compared with t
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from .errors import EvaluationError
 from .finished import arrays_sha256, finished_record
 from .jobs import IN_PROCESS, Task, frames_done, map_tasks
 from .methods import Method
+from .output_folder import whole_folder
 from .scores import SequenceScores
 from .sequence_scores import frames_that_count, ids_given, score_sequence
 from .sequences import AnnotatedSequence, given_masks, read_frame_of_size
@@ -110,8 +110,12 @@ def evaluate_run(settings: RunSettings, run: Run) -> SequenceScores:
     return scores
 
 
+def masks_of(method_folder: Path) -> Path:
+    return method_folder / "masks"
+
+
 def masks_folder(method_folder: Path, sequence_name: str) -> Path:
-    return method_folder / "masks" / sequence_name
+    return masks_of(method_folder) / sequence_name
 
 
 def _score_file(method_folder: Path, sequence_name: str) -> Path:
@@ -134,22 +138,19 @@ def _finished_seconds(folder: Path, sequence: AnnotatedSequence, identity: dict[
 def _predict(method: Method, sequence: AnnotatedSequence, given: Mapping[int, np.ndarray]) -> float:
     """Write the masks of all frames; return the seconds that the method took."""
     target, score_file = masks_folder(method.folder, sequence.name), _score_file(method.folder, sequence.name)
-    partial = target.with_name(f".{sequence.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     score_file.unlink(missing_ok=True)
     seconds = 0.0
     predictions = iter(method.propagate(sequence, given))
-    for name in sequence.frame_names:
-        started = time.perf_counter()
-        prediction = next(predictions, None)
-        seconds += time.perf_counter() - started
-        if prediction is None:
-            raise RuntimeError(f"{method.label} ended before frame {name} of {sequence.name}; one mask a frame is due")
-        (partial / f"{name}.png").write_bytes(encode_palette_png(prediction))
-        frames_done(1)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
+    with whole_folder(target) as partial:
+        for name in sequence.frame_names:
+            started = time.perf_counter()
+            prediction = next(predictions, None)
+            seconds += time.perf_counter() - started
+            if prediction is None:
+                fault = f"{method.label} ended before frame {name} of {sequence.name}; one mask a frame is due"
+                raise RuntimeError(fault)
+            (partial / f"{name}.png").write_bytes(encode_palette_png(prediction))
+            frames_done(1)
     return seconds
 
 

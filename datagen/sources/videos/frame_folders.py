@@ -1,7 +1,8 @@
 """Videos as folders: one of pictures, one of masks with the same stems; the masks may be fewer."""
 
-import sys
-from collections.abc import Iterator, Mapping
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,24 +18,51 @@ def read_names(path: Path) -> list[str]:
 
 
 def files_by_stem(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
-    """Return stem -> file of the files in a folder with one of these endings, in the order of their numbers or names.
+    """Return stem -> file of the files in a folder with one of these endings, in the order of `in_frame_order`.
 
     Hidden files (such as the ._00000.jpg that some archives carry) are left out. Raises ValueError for two files of the
-    same stem and FileNotFoundError for a folder that is not there.
+    same stem or of unclear order, and FileNotFoundError for a folder that is not there.
     """
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir(), key=_in_order):
+    for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in endings or path.name.startswith("."):
             continue
         if path.stem in found:
             raise ValueError(f"{folder} holds both {found[path.stem].name} and {path.name}; keep one of them")
         found[path.stem] = path
-    return found
+    return {stem: found[stem] for stem in in_frame_order(found, folder)}
 
 
-def _in_order(path: Path) -> tuple[int, str]:
-    """By number where the name is one, whatever its digits; all other names behind, by name."""
-    return (int(path.stem), path.name) if path.stem.isdecimal() else (sys.maxsize, path.name)
+def in_frame_order(stems: Iterable[str], place: Path | str) -> list[str]:
+    """Return the names of a video's frames in their order: by name, and where numbers differ in length by number.
+
+    So f2 comes before f10. Raises ValueError that names two whose order is not clear: f1 and f01, or 1.5 and 1.25,
+    which may be decimals; place: where they are, for the message.
+    """
+    names = sorted(stems)
+    parts = {name: re.split(r"(\d+)", name) for name in names}  # text, digits, text, ...
+    lengths: dict[tuple[str, ...], set[int]] = {}
+    for found in parts.values():
+        for k in range(1, len(found), 2):
+            lengths.setdefault(tuple(found[:k:2]), set()).add(len(found[k]))
+    if all(len(some) == 1 for some in lengths.values()):
+        return names
+    numbers = {name: _numbered(found, ()) for name, found in parts.items()}
+    decimals = {name: _numbered(found, (".", ",")) for name, found in parts.items()}
+    ordered = sorted(names, key=numbers.__getitem__)
+    unclear = [(a, b) for a, b in itertools.pairwise(ordered) if numbers[a] == numbers[b]]
+    unclear += [(a, b) for a, b in zip(ordered, sorted(names, key=decimals.__getitem__), strict=True) if a != b]
+    if unclear:
+        raise ValueError(
+            f"{place}: the order of the frames {' and '.join(unclear[0])} is not clear; write all numbers "
+            "with the same number of digits"
+        )
+    return ordered
+
+
+def _numbered(parts: list[str], points: tuple[str, ...]) -> list[str | int]:
+    """Text and digits by turns, the digits as numbers unless one of the points stands between them and others."""
+    return [int(part) if k % 2 and (k == 1 or parts[k - 1] not in points) else part for k, part in enumerate(parts)]
 
 
 def read_frame_folders(pictures: Path, masks: Path, coding: Literal["ids", "binary"]) -> Iterator[FrameContent]:

@@ -5,7 +5,7 @@ import video_trees
 from PIL import Image
 from vosforge.datagen.sources.masks import decode_mask
 from vosforge.datagen.sources.source import open_source
-from vosforge.datagen.sources.videos.frame_folders import files_by_stem
+from vosforge.datagen.sources.videos.frame_folders import files_by_stem, in_frame_order
 
 
 def png(image: Image.Image, path) -> bytes:
@@ -17,6 +17,30 @@ def test_frames_come_in_the_order_of_their_numbers(tmp_path):
     for name in ("10.jpg", "2.jpg", "1.jpg", "a.jpg"):
         (tmp_path / name).touch()
     assert list(files_by_stem(tmp_path, (".jpg",))) == ["1", "2", "10", "a"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("f1", "f2", "f10"),
+        ("shot2_f9", "shot2_f10", "shot10_f1"),
+        ("clip.1", "clip.9", "clip.10"),
+        ("frame_0001", "frame_9999", "frame_10000"),
+        ("f9_P", "f10_I"),
+        ("0.04", "0.08", "0.10"),
+        ("9.50", "10.25"),
+        ("00000", "00001", "cover"),
+        ("a", "b", "c"),
+    ],
+)
+def test_frames_are_ordered_as_a_user_counts_them(names):
+    assert in_frame_order(reversed(names), "here") == list(names)
+
+
+@pytest.mark.parametrize(("names", "pair"), [(("f2", "f01", "f1"), "f01 and f1"), (("1.5", "1.25"), "1.5 and 1.25")])
+def test_two_frames_whose_order_is_not_clear_are_named(names, pair):
+    with pytest.raises(ValueError, match=f"here: the order of the frames {pair} is not clear; write all numbers"):
+        in_frame_order(names, "here")
 
 
 def test_a_lost_mask_of_a_set_that_has_all_is_named(tmp_path):

@@ -44,6 +44,17 @@ def test_a_folder_is_read_in_the_order_of_names(tmp_path):
     assert not source.read(0)[..., 2].any()  # RGB
 
 
+def test_frames_with_numbers_of_different_lengths_are_read_in_the_order_of_the_numbers(tmp_path):
+    for t in (10, 1, 2):
+        (tmp_path / f"f{t}.png").write_bytes(encode_png(np.full((8, 10, 3), t, np.uint8)))
+    source = FolderFrames(tmp_path)
+    assert [path.name for path in source.paths] == ["f1.png", "f2.png", "f10.png"]
+    assert [int(source.read(t)[0, 0, 0]) for t in range(3)] == [1, 2, 10]
+    (tmp_path / "f02.png").touch()
+    with pytest.raises(ValueError, match="the order of the frames f02 and f2 is not clear"):
+        FolderFrames(tmp_path)
+
+
 @pytest.mark.parametrize("buffer_frames", [1, 3, 100])
 def test_a_video_file_is_read_in_any_order(video, frames, buffer_frames):
     source = VideoFrames(video, buffer_bytes=buffer_frames * frames[0].nbytes)

@@ -88,7 +88,7 @@ def evaluate_clicks(command: Clicks, console: Console) -> dict[str, Any]:
     from ....datagen.storage.files import atomic_write_json
     from ....datagen.storage.store import corpus_location
     from ..errors import EvaluationError
-    from ..output_folder import check_output_folder
+    from ..output_folder import check_output_folder, hold_output_folder
     from .methods import method_specs
     from .opening import open_pictures
     from .page import write_clicks_page
@@ -112,18 +112,21 @@ def evaluate_clicks(command: Clicks, console: Console) -> dict[str, Any]:
         min_area=command.min_object_area,
         only=command.sequence,
     )
-    place = found.root if "://" in found.root else str(Path(found.root).resolve())
-    if place == str(command.out.resolve()):
+    out = command.out.resolve()
+    if "://" not in found.root and Path(found.root).resolve() in (out, *out.parents):
         raise EvaluationError(f"--out {command.out} is where the pictures lie; give another folder")
-    job = ClicksJob(out=command.out.resolve(), settings=settings, overwrite=command.overwrite)
-    runs = _click(job, methods, strategies, found, command.farm(device), console)
-    results = _results(found, settings, methods, runs)
-    write_csv(command.out / "clicks.csv", runs, settings)
-    atomic_write_json(command.out / "results.json", results)
-    write_clicks_page(command.out, results, runs, found, settings, command.pictures)
-    print_table(results, console)
-    console.print(f"results in {command.out}: report.html, results.json, clicks.csv", highlight=False, soft_wrap=True)
-    return results
+    job = ClicksJob(out=out, settings=settings, overwrite=command.overwrite)
+    with hold_output_folder(command.out):
+        runs = _click(job, methods, strategies, found, command.farm(device), console)
+        results = _results(found, settings, methods, runs)
+        write_csv(command.out / "clicks.csv", runs, settings)
+        atomic_write_json(command.out / "results.json", results)
+        write_clicks_page(command.out, results, runs, found, settings, command.pictures)
+        print_table(results, console)
+        console.print(
+            f"results in {command.out}: report.html, results.json, clicks.csv", highlight=False, soft_wrap=True
+        )
+        return results
 
 
 def _check_numbers(command: Clicks) -> None:

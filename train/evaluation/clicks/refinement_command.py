@@ -64,7 +64,7 @@ def evaluate_refinement(command: Refine, console: Console) -> dict[str, Any]:
     from ....datagen.storage.files import atomic_write_json
     from ..errors import EvaluationError
     from ..jobs import map_sequences
-    from ..output_folder import check_output_folder
+    from ..output_folder import check_output_folder, hold_output_folder
     from .refinement import SEGMENTATIONS
     from .refinement_page import means_table, write_refinement_page
     from .refinement_work import RefinementJob, run_sequence
@@ -74,38 +74,39 @@ def evaluate_refinement(command: Refine, console: Console) -> dict[str, Any]:
     found = command.open_sequences(sparse=True)
     job = RefinementJob(settings=settings, out=command.out.absolute(), overwrite=command.overwrite)
     farm = command.farm(settings.device)
-    answers = map_sequences(run_sequence, found.sequences, farm, shared=job, doing="refining", console=console)
-    rows = [row for answer in answers for row in answer]
-    if not rows:
-        raise EvaluationError(f"no sequence of {found.root} shows an object in its first frame")
-    results = {
-        "schema": RESULTS_SCHEMA,
-        "dataset": {
-            "root": str(found.root),
-            "kind": found.kind,
-            "split": found.split,
-            "num_sequences": len(found.sequences),
-            "num_objects": len(rows),
-            "left_out": list(found.left_out),
-        },
-        "settings": {
-            "first_clicks": settings.first_clicks,
-            "clicks": list(settings.counts),
-            "tuning": asdict(settings.tuning),
-            "short_side": command.short_side,
-            "crf": command.crf,
-            "checkpoints_sha256": {"clicknet": settings.clicker.sha256, "osvos": settings.osvos_sha256},
-        },
-        "means": summarise(rows),
-        "objects": [asdict(row) | {name: row.mean(name) for name in SEGMENTATIONS} for row in rows],
-    }
-    atomic_write_json(command.out / "results.json", results)
-    write_refinement_page(command.out, results, rows, command.pictures)
-    console.print(means_table(results))
-    if found.left_out:
-        console.print(f"left out, nothing to click on: {', '.join(found.left_out)}", highlight=False)
-    console.print(f"results in {command.out}: report.html, results.json", highlight=False, soft_wrap=True)
-    return results
+    with hold_output_folder(command.out):
+        answers = map_sequences(run_sequence, found.sequences, farm, shared=job, doing="refining", console=console)
+        rows = [row for answer in answers for row in answer]
+        if not rows:
+            raise EvaluationError(f"no sequence of {found.root} shows an object in its first frame")
+        results = {
+            "schema": RESULTS_SCHEMA,
+            "dataset": {
+                "root": str(found.root),
+                "kind": found.kind,
+                "split": found.split,
+                "num_sequences": len(found.sequences),
+                "num_objects": len(rows),
+                "left_out": list(found.left_out),
+            },
+            "settings": {
+                "first_clicks": settings.first_clicks,
+                "clicks": list(settings.counts),
+                "tuning": asdict(settings.tuning),
+                "short_side": command.short_side,
+                "crf": command.crf,
+                "checkpoints_sha256": {"clicknet": settings.clicker.sha256, "osvos": settings.osvos_sha256},
+            },
+            "means": summarise(rows),
+            "objects": [asdict(row) | {name: row.mean(name) for name in SEGMENTATIONS} for row in rows],
+        }
+        atomic_write_json(command.out / "results.json", results)
+        write_refinement_page(command.out, results, rows, command.pictures)
+        console.print(means_table(results))
+        if found.left_out:
+            console.print(f"left out, nothing to click on: {', '.join(found.left_out)}", highlight=False)
+        console.print(f"results in {command.out}: report.html, results.json", highlight=False, soft_wrap=True)
+        return results
 
 
 def _settings(command: Refine) -> RefinementSettings:

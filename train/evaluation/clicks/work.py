@@ -56,7 +56,7 @@ def run_task(job: ClicksJob, task: ClicksTask) -> list[ClickRun]:
     masks = place.parent / place.name.removesuffix(".json")
     place.unlink(missing_ok=True)
     for path in masks.glob("*.png"):
-        path.unlink()
+        path.unlink(missing_ok=True)
     masks.mkdir(parents=True, exist_ok=True)
     runs = []
     for one in objects:

@@ -60,7 +60,7 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
     from ..errors import as_evaluation_errors
     from ..jobs import map_sequences
     from ..methods import parse_checkpoints
-    from ..output_folder import check_output_folder
+    from ..output_folder import check_output_folder, hold_output_folder
     from .gain import FIRSTS, FusionGainSettings, summarise_pairs
     from .pictures import draw_fusion
     from .report import write_fusion_report
@@ -84,37 +84,37 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
     job = FusionJob(propagation=propagation, fusions=fusions, hashes=hashes, settings=settings)
     found = command.open_sequences(from_first=False)
     sequences = found.sequences
-    by_sequence = map_sequences(run_pairs, sequences, farm, shared=job, doing="two interactions", console=console)
-    done = [result for results in by_sequence for result in results]
-    pairs = [result.scores for result in done]
-    summary = summarise_pairs(pairs)
-    console.print(fusion_table(summary, f"{found.root}, {found.split}: {len(pairs)} pairs of interactions"))
-    command.out.mkdir(parents=True, exist_ok=True)
-    results = {
-        "schema": RESULTS_SCHEMA,
-        "dataset": {"root": str(found.root), "kind": found.kind, "split": found.split, "sequences": len(sequences)},
-        "settings": asdict(settings),
-        "propagation_sha256": hashes[propagation],
-        "checkpoints_sha256": {label: hashes[path] for label, path in fusions.items()},
-        "methods": summary,
-        "pairs": [asdict(pair) for pair in pairs],
-    }
-    atomic_write_json(command.out / "fusion.json", results)
-    if command.pictures:
-        shown = done[:: max(1, -(-len(done) // command.pictures))]
-        draw_fusion([result.picture("middle") for result in shown], command.out / "fusion.png")
-    facts = {
-        "data": f"{found.root}, {found.split}: {len(sequences)} sequences",
-        "propagation": str(command.propagation),
-        **{f"fusion, {label}": path for label, path in fusions.items()},
-        "first interactions": ", ".join(f"{place:g}" for place in settings.firsts) + " of the sequence",
-        "second interaction": f"the {settings.second} frame",
-        "memory": f"every {command.memory_every} frames, top {command.top_k or 'all'}",
-        "device": device,
-    }
-    write_fusion_report(command.out / "report.html", summary=summary, results=done, facts=facts)
-    console.print(f"results in {command.out}", highlight=False, markup=False, soft_wrap=True)
-    return summary
+    with hold_output_folder(command.out):
+        by_sequence = map_sequences(run_pairs, sequences, farm, shared=job, doing="two interactions", console=console)
+        done = [result for results in by_sequence for result in results]
+        pairs = [result.scores for result in done]
+        summary = summarise_pairs(pairs)
+        console.print(fusion_table(summary, f"{found.root}, {found.split}: {len(pairs)} pairs of interactions"))
+        results = {
+            "schema": RESULTS_SCHEMA,
+            "dataset": {"root": str(found.root), "kind": found.kind, "split": found.split, "sequences": len(sequences)},
+            "settings": asdict(settings),
+            "propagation_sha256": hashes[propagation],
+            "checkpoints_sha256": {label: hashes[path] for label, path in fusions.items()},
+            "methods": summary,
+            "pairs": [asdict(pair) for pair in pairs],
+        }
+        atomic_write_json(command.out / "fusion.json", results)
+        if command.pictures:
+            shown = done[:: max(1, -(-len(done) // command.pictures))]
+            draw_fusion([result.picture("middle") for result in shown], command.out / "fusion.png")
+        facts = {
+            "data": f"{found.root}, {found.split}: {len(sequences)} sequences",
+            "propagation": str(command.propagation),
+            **{f"fusion, {label}": path for label, path in fusions.items()},
+            "first interactions": ", ".join(f"{place:g}" for place in settings.firsts) + " of the sequence",
+            "second interaction": f"the {settings.second} frame",
+            "memory": f"every {command.memory_every} frames, top {command.top_k or 'all'}",
+            "device": device,
+        }
+        write_fusion_report(command.out / "report.html", summary=summary, results=done, facts=facts)
+        console.print(f"results in {command.out}", highlight=False, markup=False, soft_wrap=True)
+        return summary
 
 
 def fusion_table(summary: Mapping[str, Mapping[str, Any]], title: str) -> Table:

@@ -90,7 +90,8 @@ def evaluate_interactive(command: Interactive, console: Console) -> dict[str, di
     Raises EvaluationError for what the user can mend.
     """
     from ....datagen.storage.files import atomic_write_json
-    from ..output_folder import check_output_folder
+    from ..output_folder import check_output_folder, hold_output_folder, remove_partial_folders
+    from .job import masks_of
     from .page import write_report
     from .results import results_table, system_results, write_system
     from .systems import check_systems, parse_systems
@@ -101,40 +102,44 @@ def evaluate_interactive(command: Interactive, console: Console) -> dict[str, di
     plan = _on_machine(plan, command, systems)
     check_systems(systems, plan.checkpoints, plan.inference)
     found = command.open_sequences(from_first=False, sparse=True)
-    samples = _samples(found, plan, console)
-    records = _play(command, plan, systems, found, samples, console)
+    with hold_output_folder(command.out):
+        for system in systems:
+            for folder in masks_of(command.out, system.label).glob("*"):
+                remove_partial_folders(folder)
+        samples = _samples(found, plan, console)
+        records = _play(command, plan, systems, found, samples, console)
 
-    results = {label: system_results(played, plan.protocol) for label, played in records.items()}
-    for label, played in records.items():
-        write_system(command.out / label, label, played, plan.protocol)
-    from_files = sum(sample.source == "file" for sample in samples)
-    dataset = {
-        "root": str(found.root),
-        "kind": found.kind,
-        "split": found.split,
-        "num_sequences": len(found.sequences),
-        "num_sessions": len(samples),
-        "first_scribbles_from_files": from_files,
-    }
-    settings = {
-        "protocol": asdict(plan.protocol),
-        "clock": asdict(plan.clock) if plan.clock else "wall",
-        "memory_every": command.memory_every,
-        "short_side": command.short_side,
-        "device": plan.inference.device,
-        "machine": plan.machine,
-        "num_workers": plan.num_workers,
-        "checkpoints_sha256": dict(plan.checkpoint_hashes),
-    }
-    atomic_write_json(
-        command.out / "results.json",
-        {"schema": RESULTS_SCHEMA, "dataset": dataset, "settings": settings, "systems": results},
-    )
-    write_report(command.out, results, records, plan.protocol, _facts(command, plan, dataset), command.pictures)
-    title = f"{found.root}, {found.split}: {len(found.sequences)} sequences, {len(samples)} sessions"
-    console.print(results_table(results, plan.protocol, title))
-    console.print(f"results in {command.out}: report.html, results.json", highlight=False, soft_wrap=True)
-    return results
+        results = {label: system_results(played, plan.protocol) for label, played in records.items()}
+        for label, played in records.items():
+            write_system(command.out / label, label, played, plan.protocol)
+        from_files = sum(sample.source == "file" for sample in samples)
+        dataset = {
+            "root": str(found.root),
+            "kind": found.kind,
+            "split": found.split,
+            "num_sequences": len(found.sequences),
+            "num_sessions": len(samples),
+            "first_scribbles_from_files": from_files,
+        }
+        settings = {
+            "protocol": asdict(plan.protocol),
+            "clock": asdict(plan.clock) if plan.clock else "wall",
+            "memory_every": command.memory_every,
+            "short_side": command.short_side,
+            "device": plan.inference.device,
+            "machine": plan.machine,
+            "num_workers": plan.num_workers,
+            "checkpoints_sha256": dict(plan.checkpoint_hashes),
+        }
+        atomic_write_json(
+            command.out / "results.json",
+            {"schema": RESULTS_SCHEMA, "dataset": dataset, "settings": settings, "systems": results},
+        )
+        write_report(command.out, results, records, plan.protocol, _facts(command, plan, dataset), command.pictures)
+        title = f"{found.root}, {found.split}: {len(found.sequences)} sequences, {len(samples)} sessions"
+        console.print(results_table(results, plan.protocol, title))
+        console.print(f"results in {command.out}: report.html, results.json", highlight=False, soft_wrap=True)
+        return results
 
 
 def _plan(command: Interactive) -> Plan:

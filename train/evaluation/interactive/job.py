@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from ....datagen.storage.files import atomic_write
 from ..finished import finished_record, is_whole_jpeg
 from ..jobs import frames_done
 from ..methods import InferenceSettings
+from ..output_folder import whole_folder
 from ..sequences import AnnotatedSequence
 from .play import play_sample
 from .protocol import FixedClock, ProtocolSettings
@@ -89,7 +89,7 @@ def run_session(plan: Plan, payload: tuple[System, AnnotatedSequence, Sample]) -
     finished = None
     if not plan.overwrite:
         finished = finished_record(path, identity, lambda content: record_from_dict(content["record"]))
-    masks_folder = folder / "masks" / str(sample.scribble_set) / sequence.name
+    masks_folder = masks_of(plan.out, system.label) / str(sample.scribble_set) / sequence.name
     has_all = is_whole_jpeg(strip_path(plan.out, system.label, name)) and (masks_folder.is_dir() or not plan.keep_masks)
     if finished is not None and has_all:
         return finished
@@ -130,12 +130,13 @@ def strip_path(out: Path, label: str, name: str) -> Path:
     return out / label / "strips" / f"{name}.jpg"
 
 
+def masks_of(out: Path, label: str) -> Path:
+    """Where the masks of a system are, one folder a set of scribbles."""
+    return out / label / "masks"
+
+
 def _write_masks(folder: Path, sequence: AnnotatedSequence, masks: np.ndarray) -> None:
     """Write palette PNGs of uint8 ids (T, H, W) under the frames' names; the folder appears whole."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, ids in zip(sequence.frame_names, masks, strict=True):
-        (partial / f"{name}.png").write_bytes(encode_palette_png(ids))
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with whole_folder(folder) as partial:
+        for name, ids in zip(sequence.frame_names, masks, strict=True):
+            (partial / f"{name}.png").write_bytes(encode_palette_png(ids))

@@ -11,7 +11,8 @@ import numpy as np
 
 from ....datagen.corpus.records import IGNORE_ID
 from ....datagen.imaging.images import decode_jpeg, decode_mask_picture
-from ..errors import EvaluationError
+from ....datagen.sources.videos.frame_folders import in_frame_order
+from ..errors import EvaluationError, as_evaluation_errors
 from ..sequences import AnnotatedSequence, listed, values_in
 
 FRAME_SUFFIXES = (".jpg", ".jpeg")
@@ -70,10 +71,15 @@ def video_of_files(
 
 
 def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """The files of a folder with one of the suffixes, sorted; EvaluationError when there is no such folder."""
+    """The files of a folder with one of the suffixes, in the order of `in_frame_order`.
+
+    EvaluationError when there is no such folder, or the order is not clear.
+    """
     if not folder.is_dir():
         raise EvaluationError(f"the folder {folder} is missing")
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes}
+    found = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes}
+    with as_evaluation_errors():
+        return {stem: found[stem] for stem in in_frame_order(found, folder)}
 
 
 def read_ids(path: Path) -> np.ndarray:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import EvaluationError
+from ....datagen.sources.videos.frame_folders import in_frame_order
+from ..errors import EvaluationError, as_evaluation_errors
 from ..sequences import AnnotatedSequence, Protocol, SequenceSet, listed, values_in
 from .files import FRAME_SUFFIXES, files_by_stem, read_palette, video_of_files
 
@@ -130,7 +131,8 @@ def _first_frame(sequence: AnnotatedSequence, i: int, listed_frames: list[str] |
     """The frame whose mask of an object is given: the first one that meta.json lists, or that shows it."""
     annotated = {sequence.frame_names[t]: t for t in sequence.annotated_frames}
     if listed_frames:
-        stem = min(listed_frames)
+        with as_evaluation_errors():
+            stem = in_frame_order(set(listed_frames), f"video {sequence.name}, meta.json")[0]
         if stem not in annotated:
             raise EvaluationError(
                 f"video {sequence.name}: meta.json has object {i} in frame {stem}, which has no annotation"

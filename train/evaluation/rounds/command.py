@@ -57,7 +57,7 @@ def evaluate_rounds(command: Rounds, console: Console) -> dict[str, MethodScores
     Raises EvaluationError for what the user can mend.
     """
     from ..errors import as_evaluation_errors
-    from ..output_folder import check_output_folder
+    from ..output_folder import check_output_folder, hold_output_folder
     from .correction import RoundsSettings, frames_to_correct
     from .methods import scribble_methods
     from .report import NUM_STRIPS
@@ -78,17 +78,20 @@ def evaluate_rounds(command: Rounds, console: Console) -> dict[str, MethodScores
     found = command.open_sequences(from_first=False)
     frames = frames_to_correct(found.sequences, settings)
 
-    scores: dict[str, MethodScores] = {}
-    shown: dict[str, dict[int, list[Round]]] = {}
-    for label, (method, _) in methods.items():
-        # The first method decides which frames are the worst; of the others the same ones are kept.
-        keep, num_worst = (set(next(iter(shown.values()))), 0) if shown else (_pictured(command, frames), NUM_STRIPS)
-        scores[label], shown[label] = _run(label, method, frames, (settings, farm), keep, num_worst, console)
-    num_objects = len(next(iter(scores.values())).objects)
-    console.print(rounds_table(scores, f"{found.root}, {found.split}: {len(frames)} frames, {num_objects} objects"))
-    _write(command, settings, found, frames, {label: about for label, (_, about) in methods.items()}, scores, shown)
-    console.print(f"results in {command.out}", highlight=False, markup=False, soft_wrap=True)
-    return scores
+    with hold_output_folder(command.out):
+        scores: dict[str, MethodScores] = {}
+        shown: dict[str, dict[int, list[Round]]] = {}
+        for label, (method, _) in methods.items():
+            # The first method decides which frames are the worst; of the others the same ones are kept.
+            keep, num_worst = (
+                (set(next(iter(shown.values()))), 0) if shown else (_pictured(command, frames), NUM_STRIPS)
+            )
+            scores[label], shown[label] = _run(label, method, frames, (settings, farm), keep, num_worst, console)
+        num_objects = len(next(iter(scores.values())).objects)
+        console.print(rounds_table(scores, f"{found.root}, {found.split}: {len(frames)} frames, {num_objects} objects"))
+        _write(command, settings, found, frames, {label: about for label, (_, about) in methods.items()}, scores, shown)
+        console.print(f"results in {command.out}", highlight=False, markup=False, soft_wrap=True)
+        return scores
 
 
 def _write(
@@ -106,7 +109,6 @@ def _write(
     from .pictures import draw_rounds
     from .report import write_rounds_report
 
-    command.out.mkdir(parents=True, exist_ok=True)
     facts = asdict(settings) | {"short_side": command.short_side}
     results = {
         "schema": RESULTS_SCHEMA,

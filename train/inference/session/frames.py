@@ -7,6 +7,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from ....datagen.sources.videos.frame_folders import in_frame_order
+
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -44,9 +46,10 @@ class ArrayFrames(CallableFrames):
 
 
 class FolderFrames(CallableFrames):
-    """The pictures of a folder (jpg, png), in the order of their names; paths holds them. Hidden files are none.
+    """The pictures of a folder (jpg, png), in the order of `in_frame_order`; paths holds them. Hidden files are none.
 
-    ValueError for a folder without pictures, and for two of one name: masks among the frames would be taken for frames.
+    ValueError for a folder without pictures, for two of one name, as masks among the frames would be taken for frames,
+    and for two of unclear order.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -54,13 +57,14 @@ class FolderFrames(CallableFrames):
         if not folder.is_dir():
             raise ValueError(f"{folder} is no folder; give the folder of a video's pictures")
         found = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-        self.paths = sorted(path for path in found if not path.name.startswith("."))
-        if not self.paths:
+        by_name = sorted(path for path in found if not path.name.startswith("."))
+        if not by_name:
             raise ValueError(f"{folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
         by_stem: dict[str, Path] = {}
-        for path in self.paths:
+        for path in by_name:
             if (other := by_stem.setdefault(path.stem, path)) is not path:
                 raise ValueError(f"{folder} holds {other.name} and {path.name}; leave one picture of each frame there")
+        self.paths = [by_stem[stem] for stem in in_frame_order(by_stem, folder)]
         super().__init__(len(self.paths), lambda t: _read_picture(self.paths[t]))
 
 

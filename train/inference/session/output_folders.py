@@ -20,18 +20,12 @@ OVERLAYS = "overlays"
 """The folder in the masks' own for the frames with their masks over them."""
 LEFT_OF_A_START = (FOLDER, annotation_store.FOLDER, folder_lock.NAME)
 """What is in the folder of a session that was stopped before it stood on the disk."""
-TREE_MARKS = ("index.json", "JPEGImages")
-"""What a corpus, and a tree of DAVIS or YouTube-VOS, have at their top."""
 
 
 def check_folders(command: Segment) -> None:
     """ValueError where masks or the session would come to lie among frames or other data, or cannot be written."""
     for flag, folder in (("--out", command.out), ("--session", command.session)):
         check_output_folder(folder, flag)
-        for above in folder.resolve().parents:
-            mark = next((name for name in TREE_MARKS if (above / name).exists()), None)
-            if mark is not None:
-                raise ValueError(f"{flag} {folder} lies among the data in {above} ({mark}); give a folder elsewhere")
     kept = (command.session / FOLDER).resolve()
     overlays = [("--overlays", command.out / OVERLAYS)] if command.overlays else []
     for flag, folder in (("--out", command.out), *overlays):

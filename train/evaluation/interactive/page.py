@@ -92,7 +92,7 @@ def _systems_table(results: Mapping[str, Mapping[str, Any]], settings: ProtocolS
         best={area: "highest", at: "highest", "last J": "highest", "last F": "highest"},
         note=(
             "AUC is the area under the curve up to the time limit, as a share of it; oracle systems are given true "
-            "masks instead of scribbles. Measured times, and so AUC, depend on the machine."
+            'masks instead of scribbles. What seconds are: see "clock" at the end.'
         ),
     )
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from .blocks import KeyValueHead, ResidualBlock, SkipBranch, UpsampleBlock
 from .encoder_input import channels_last, require_sides
 from .frame_rows import FrameRows
+from .input_channels import convert_input_channels
 from .memory import read
 from .normalisation import NormaliseColours
 from .precision import at_least_float32
@@ -137,6 +138,15 @@ class PropagationNetwork(nn.Module):
         for name, value in self.query_encoder.state_dict().items():
             own[name][:, : value.shape[1]].copy_(value) if value.dim() == 4 else own[name].copy_(value)
         self.memory_head.key.load_state_dict(self.query_head.key.state_dict())
+
+    @torch.no_grad()
+    def begin_other_masks(self) -> None:
+        """Draw the channel of the other objects' masks anew, orthogonal as published.
+
+        A stage of one object gives it zeros alone: nothing is learnt in it, and weight decay takes it away.
+        """
+        weight = self.memory_encoder.conv1.weight
+        weight.copy_(convert_input_channels(weight[:, :4], 5)[0])
 
     def memorize(self, rgb: Tensor, mask: Tensor, other_masks: Tensor) -> tuple[Tensor, Tensor]:
         """Encode a frame and an object's mask into memory.

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..datagen.storage.files import write_whole
+from ..models.propagation import PropagationNetwork
 from ..models.published import load_starting_weights
 from .networks import PROPAGATION, NetworkKind, kind_of
 
@@ -142,7 +143,17 @@ def initialise_from(network: nn.Module, path: Path) -> str:
             return f"{loaded}, from {path}"
     given, info = load_network(path, kind=kind_of(network), expected_size=network.size)
     network.load_state_dict(given.state_dict())
-    return f"weights of {info['stage']}, step {info['step']}, from {path}"
+    loaded = f"weights of {info['stage']}, step {info['step']}, from {path}"
+    if isinstance(network, PropagationNetwork) and _had_one_object(info["stage"]):
+        network.begin_other_masks()
+        loaded += ", the channel of the other objects' masks drawn anew"
+    return loaded
+
+
+def _had_one_object(stage: str) -> bool:
+    from .stages.table import STAGES
+
+    return stage in STAGES and STAGES[stage].step_settings.get("max_objects") == 1
 
 
 def _kind_among(kinds: Sequence[NetworkKind], content: Mapping[str, Any], path: Path) -> NetworkKind:

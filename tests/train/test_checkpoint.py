@@ -83,6 +83,23 @@ def test_checkpoint_of_another_size_names_both(saved):
         initialise_from(PropagationNetwork(SIZES["small"]), saved)
 
 
+@pytest.mark.parametrize("stage", ["propagation-static", "propagation-static-mini", "propagation-rendered"])
+def test_the_channel_that_a_stage_of_one_object_let_decay_is_drawn_anew(network, saved, stage):
+    content = read_checkpoint(saved)
+    decayed = content["network"]["memory_encoder.conv1.weight"]
+    decayed[:, 4] *= 1e-6
+    save_atomically(saved, content | {"stage": stage})
+    told = initialise_from(network, saved)
+    found = network.memory_encoder.conv1.weight.detach()
+    assert torch.equal(found[:, :4], decayed[:, :4])
+    drawn = found[:, 4].flatten(1)
+    if stage == "propagation-rendered":
+        assert torch.equal(found, decayed) and "anew" not in told
+    else:
+        assert "the channel of the other objects' masks drawn anew" in told
+        assert torch.allclose(drawn @ drawn.T, torch.eye(len(drawn)), atol=1e-5)
+
+
 def test_weight_of_another_shape_is_named(saved):
     content = read_checkpoint(saved)
     content["network"]["predict.weight"] = torch.zeros(2, 8, 3, 3)

@@ -46,7 +46,7 @@ class MetricsLog:
 
     def __init__(self, folder: Path, start_step: int) -> None:
         self.folder, self.path = folder, folder / "metrics.jsonl"
-        kept = [line for line in read_metrics(self.path) if line["step"] <= start_step]
+        kept = [record for record in read_metrics(self.path) if record["step"] <= start_step]
         atomic_write(self.path, "".join(json.dumps(record) + "\n" for record in kept).encode())
         self._file = self.path.open("a")
         self.note: str | None = None
@@ -96,19 +96,38 @@ def picture_name(step: int) -> str:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Records of a metrics.jsonl, in order; a torn last line (killed while writing) is left out, no file gives none."""
-    if not path.exists():
-        return []
-    lines = path.read_text().split("\n")
-    records = []
-    for number, line in enumerate(lines[:-1], start=1):
-        try:
-            records += [json.loads(line)] if line else []
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{path} is damaged in line {number} ({error}); remove that line: it is a log, and no run needs it"
-            ) from error
+    """Records of a metrics.jsonl, in order; a torn last line (killed while writing) is left out, no file gives none.
+
+    ValueError names the first line that is damaged.
+    """
+    records, damaged = readable_metrics(path)
+    for number, reason in damaged.items():
+        raise ValueError(
+            f"{path} is damaged in line {number} ({reason}); remove that line: it is a log, and no run needs it"
+        )
     return records
+
+
+def readable_metrics(path: Path) -> tuple[list[dict[str, Any]], dict[int, str]]:
+    """The records as `read_metrics`, without the damaged lines, and what is wrong with those by number from 1 on."""
+    records, damaged = [], {}
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records += [_record(line)] if line else []
+        except ValueError as error:
+            damaged[number] = str(error)
+    return records, damaged
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    value = json.loads(line.decode())
+    if not isinstance(value, dict) or not isinstance(value.get("step"), int):
+        raise ValueError("no record of a step")
+    wrong = next((name for name, number in value.items() if not isinstance(number, int | float)), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong} is no number")
+    return value
 
 
 def write_picture(path: Path, rgb: np.ndarray) -> Path:

@@ -68,6 +68,7 @@ def train(
     validators: Sequence[Validator],
     log: MetricsLog | None,
     report: Callable[[LoopReport], None],
+    announce: Callable[[str], None],
     stop: Callable[[], bool],
     companion: nn.Module | None = None,
     group: RankGroup = ALONE,
@@ -127,7 +128,9 @@ def train(
                 log.write_training_picture(step, batch_picture(batch, result.predicted))
             if validators and _due(step, settings.validate_every, last):
                 with clock.stopped():
-                    _validate(network, validators, step, log, memory, saving)
+                    note = _validate(network, validators, step, log, memory, saving)
+                if note:
+                    announce(note)
         # Asked once a step: a signal after this line ends the run after the next step's checkpoint.
         stopping = group.any(stop())
         keep = _due(step, settings.keep_every, last)
@@ -144,12 +147,13 @@ def _validate(
     log: MetricsLog,
     memory: RunMemory,
     checkpoints: RunCheckpoints,
-) -> None:
+) -> str | None:
     found = validate(network, validators, step)
     log.write(step, found.metrics, prefix="val")
     log.write_pictures(step, found.pictures)
-    if memory.is_better(found.score):
-        checkpoints.save_best(step, found.score)
+    if not memory.is_better(found.score, found.measured):
+        return None
+    return checkpoints.save_best(step, found.score, found.measured)
 
 
 def _due(step: int, every: int, last: bool) -> bool:

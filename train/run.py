@@ -13,6 +13,7 @@ from ..models.propagation import count_parameters
 from .checkpoint import initialise_from
 from .device import autocast_dtype, choose_device
 from .distributed import ALONE, RankGroup
+from .frozen import freeze
 from .log import MetricsLog
 from .loop import LoopReport, LoopSettings, train
 from .micro_batches import BatchDivision
@@ -20,7 +21,8 @@ from .optimiser import make_optimiser
 from .request import RunRequest
 from .run_checkpoints import RunMemory, StartPoint, resume
 from .run_data import BatchSource, RunData, open_companion, open_data
-from .run_folder import claim_folder
+from .run_folder import claim_folder, has_begun
+from .step_settings import check_step_settings
 from .stopping import stop_on_signals
 from .validation.validator import Validator
 
@@ -61,7 +63,8 @@ def run(
     write no files. Raises ValueError on a user's mistake, before anything is written, and TrainingFailed when the loss
     is not finite.
     """
-    prepared = group.together(lambda: _prepare(request, group, batches, validators))
+    begun = has_begun(request.out)
+    prepared = group.together(lambda: _prepare(request, group, batches, validators, begun))
     settings, network, data = prepared.settings, prepared.network, prepared.data
     optimiser = make_optimiser(network, request.stage)
     last = request.out / "checkpoints" / "last.pt"
@@ -70,7 +73,9 @@ def run(
 
         def claim_and_resume() -> StartPoint:
             stack.enter_context(claim_folder(request))
-            return resume(last, network, optimiser, settings.num_steps) if last.exists() else start
+            if begun or has_begun(request.out):
+                return resume(last, network, optimiser, settings.num_steps)
+            return start
 
         start = group.together(claim_and_resume if group.is_first else lambda: start)
         start = _shared_start(start, network, optimiser, group)
@@ -96,6 +101,7 @@ def run(
             validators=data.validators,
             log=log,
             report=report,
+            announce=announce,
             stop=lambda: signalled() or stop(),
             companion=data.companion,
             group=group,
@@ -110,10 +116,11 @@ def compile_parts(network: nn.Module, backend: str = "inductor") -> None:
 
 
 def _prepare(
-    request: RunRequest, group: RankGroup, batches: BatchSource | None, validators: Sequence[Validator]
+    request: RunRequest, group: RankGroup, batches: BatchSource | None, validators: Sequence[Validator], begun: bool
 ) -> _Prepared:
-    """Open and build all that needs no run folder, so that a mistake leaves none behind."""
+    """Open and build all that needs no run folder, so that a mistake leaves none behind; --init if it has not begun."""
     division = request.division(group.num_ranks)
+    check_step_settings(request.stage, request.resolved("crop_size"))
     device = choose_device(request.device) if group.device is None else group.device
     if device.type == "cuda":
         # All steps have the same shapes, so that the choice of the fastest convolutions pays.
@@ -127,8 +134,9 @@ def _prepare(
     torch.manual_seed(request.seed)
     network = request.stage.network.named(request.resolved("size")).to(device, memory_format=torch.channels_last)
     _check_micro_batch(request, division, network)
+    freeze(network, request.stage.frozen)
     started_from = "scratch"
-    if request.init is not None and group.is_first:
+    if request.init is not None and group.is_first and not begun:
         started_from = initialise_from(network, request.init)
     return _Prepared(settings=settings, network=network, data=data, started_from=started_from)
 
@@ -163,8 +171,9 @@ def _opening(request: RunRequest, settings: LoopSettings, network: nn.Module, st
     where = settings.device.type if settings.autocast is None else f"{settings.device.type}, bf16"
     ranks = settings.division.num_ranks
     processes = "" if ranks == 1 else f", {ranks} processes of {settings.division.share} samples each"
+    frozen = f", {' and '.join(request.stage.frozen)} frozen" if request.stage.frozen else ""
     return (
-        f"{request.stage.name}, size {request.resolved('size')}, {count_parameters(network):,} parameters, "
+        f"{request.stage.name}, size {request.resolved('size')}, {count_parameters(network):,} parameters{frozen}, "
         f"from {started_from}, on {where}{processes}"
     )
 

@@ -1,6 +1,8 @@
 """The checkpoints of a run: written, with what it remembers beside its weights, and gone on from."""
 
+import contextlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from torch import nn
 from .checkpoint import checkpoint_content, load_state, read_checkpoint, save_atomically
 from .log import MetricWindow
 from .stage import Stage
+from .validation.measured import in_words, same_measure
 
 # What a run needs to go on, beside the weights, which are enough for inference.
 RESUME_REQUIRED = ("optimiser", "window")
@@ -21,7 +24,8 @@ class RunMemory:
     """What a run remembers beside its weights: the metrics since the last log line, its best score, its hours.
 
     It is part of the checkpoint, so that a resumed run logs the same means and knows the same best. best: {"score",
-    "step"} of best.pt, None before any. seconds: spent in steps so far, by all processes that went on with the run.
+    "step"} of best.pt and what was "measured", where that is told; None before any. seconds: spent in steps so far, by
+    all processes that went on with the run.
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
@@ -30,9 +34,25 @@ class RunMemory:
         self.best: dict[str, Any] | None = state.get("best")
         self.seconds: float = state.get("seconds", 0.0)
 
-    def is_better(self, score: float | None) -> bool:
-        """Whether a score is higher than any before."""
-        return score is not None and (self.best is None or score > self.best["score"])
+    def is_better(self, score: float | None, measured: Mapping[str, Any] | None = None) -> bool:
+        """Whether a finite score is higher than any before of the same measure."""
+        if score is None or not math.isfinite(score):
+            return False
+        best = self.best
+        if best is None or not math.isfinite(best["score"]) or not same_measure(best.get("measured"), measured):
+            return True
+        return score > best["score"]
+
+    def remember(self, score: float, step: int, measured: Mapping[str, Any] | None = None) -> str | None:
+        """Take a score for the best; return a note where the one before was of another measure."""
+        before, told = self.best, {"measured": dict(measured)} if measured else {}
+        self.best = {"score": score, "step": step, **told}
+        if before is None or same_measure(before.get("measured"), measured):
+            return None
+        return (
+            f"best.pt begins anew at step {step}: it measures {in_words(measured)}; before it was step "
+            f"{before['step']} by {in_words(before['measured'])}"
+        )
 
     def state(self) -> dict[str, Any]:
         """Plain data for the checkpoint."""
@@ -69,12 +89,13 @@ class RunCheckpoints:
         if keep:
             save_atomically(self._folder / f"step-{step:08d}.pt", content)
 
-    def save_best(self, step: int, score: float) -> None:
-        """Remember the score and write best.pt, without the optimiser."""
-        self._memory.best = {"score": score, "step": step}
+    def save_best(self, step: int, score: float, measured: Mapping[str, Any] | None = None) -> str | None:
+        """Remember the score and write best.pt, without the optimiser; the note of `RunMemory.remember`."""
+        note = self._memory.remember(score, step, measured)
         # A network to use, not a run to go on with: a third of the bytes.
         content = self._content(step)
         save_atomically(self._folder / "best.pt", {name: content[name] for name in content if name != "optimiser"})
+        return note
 
     def _content(self, step: int) -> dict[str, Any]:
         return checkpoint_content(
@@ -97,13 +118,7 @@ class StartPoint:
 
 def resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, num_steps: int) -> StartPoint:
     """Put weights and optimiser where the run stood at a checkpoint of it; ValueError when it is none of this run."""
-    content = read_checkpoint(path)
-    missing = [key for key in RESUME_REQUIRED if key not in content]
-    if missing:
-        raise ValueError(
-            f"{path} lacks {' and '.join(missing)}, so the run cannot go on from it; "
-            "start a new run with --init and another --out"
-        )
+    content = _read_whole(path)
     size = json.loads(json.dumps(asdict(network.size)))
     if json.loads(json.dumps(content["size"])) != size or not 0 <= content["step"] <= num_steps:
         raise ValueError(
@@ -121,3 +136,33 @@ def resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, num
         ) from error
     step = content["step"]
     return StartPoint(step=step, window=content["window"], origin=f"step {step} of {path}")
+
+
+def _read_whole(path: Path) -> dict[str, Any]:
+    """Read a checkpoint to go on from; ValueError names the newest numbered one that can take its place."""
+    try:
+        return _read_for_resume(path)
+    except ValueError as error:
+        newest = _newest_numbered(path.parent)
+        if newest is None:
+            way_out = "no step-*.pt beside it is whole: start a new run with another --out"
+        else:
+            way_out = f"copy {newest} over {path.name}, and the run goes on from there"
+        # The way out of whoever reads a checkpoint is not that of a run.
+        raise ValueError(f"{str(error).partition('; give ')[0]}; {way_out}") from error
+
+
+def _read_for_resume(path: Path) -> dict[str, Any]:
+    content = read_checkpoint(path)
+    missing = [key for key in RESUME_REQUIRED if key not in content]
+    if missing:
+        raise ValueError(f"{path} lacks {' and '.join(missing)}, so the run cannot go on from it")
+    return content
+
+
+def _newest_numbered(folder: Path) -> Path | None:
+    for path in sorted(folder.glob("step-*.pt"), reverse=True):
+        with contextlib.suppress(ValueError):
+            _read_for_resume(path)
+            return path
+    return None

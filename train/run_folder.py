@@ -14,7 +14,7 @@ from ..datagen.storage.files import atomic_write_json, is_temporary, read_json, 
 from ..datagen.storage.folder_lock import hold_lock
 from ..datagen.storage.store import open_store
 from .request import RunRequest
-from .run_identity import run_identity, with_defaults
+from .run_identity import FINGERPRINT, run_identity, with_defaults
 from .sample_settings import dotted
 
 CONFIG_SCHEMA = 1
@@ -30,10 +30,11 @@ class RunMismatch(ValueError):
 def claim_folder(request: RunRequest) -> Iterator[None]:
     """Hold the request's run folder: make it or continue it, with config.json written once.
 
-    Temporary files of killed runs are removed. Raises RunMismatch when it holds a run with other settings, ValueError
-    when it holds foreign files or another process trains in it.
+    Of that file only the places validated on are brought up to date when a run goes on with others. Temporary files of
+    killed runs are removed. Raises RunMismatch when it holds a run with other settings, ValueError when it holds
+    foreign files or another process trains in it.
     """
-    out, identity = request.out, run_identity(request)
+    out, identity = request.out, run_identity(request, _known_init(request))
     config_path = out / "config.json"
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file; give a folder for the run")
@@ -48,14 +49,57 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
             remove_files(*[entry for entry in folder.glob(".*") if is_temporary(entry)])
         if config_path.exists():
             _check_config(request, identity)  # again: it may have been written by another before the lock was ours
+            _record_validation(request)
         else:
             atomic_write_json(config_path, _config(request, identity))
         yield
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read the config.json of a run folder; ValueError where it holds no settings of a run."""
+    path = folder / "config.json"
+    config = read_json(path)
+    if not isinstance(config, dict) or not isinstance(config.get("identity", {}), dict):
+        raise ValueError(
+            f"{path} holds {_brief(config)}, not the settings of a run; it was damaged after it was written: put back "
+            "a copy of it, or start a new run with another --out"
+        )
+    return config
+
+
+def has_begun(out: Path) -> bool:
+    """Whether the run in a folder has checkpoints: then it goes on, and its --init is no longer needed."""
+    folder = out / "checkpoints"
+    return (folder / "last.pt").exists() or any(folder.glob("step-*.pt"))
+
+
+def _known_init(request: RunRequest) -> str | None:
+    """The digest of --init as the run began with it, where it has begun and the path is the same; else None."""
+    if request.init is None:
+        return None
+    config = read_config(request.out) if has_begun(request.out) and (request.out / "config.json").exists() else {}
+    if config.get("init") == str(request.init.resolve()):
+        return config.get("identity", {}).get("init_sha256")
+    if config and not request.init.is_file():
+        began = f"--init {config['init']}" if config.get("init") else "no --init"
+        raise ValueError(f"no file at --init {request.init}; the run in {request.out} began with {began}, give that")
+    return None
+
+
 def _check_config(request: RunRequest, identity: dict[str, Any]) -> None:
-    stored = with_defaults(read_json(request.out / "config.json").get("identity", {}), request.stage)
+    stored = with_defaults(read_config(request.out).get("identity", {}), request.stage, identity)
     _check_settings(request.out, stored, json.loads(json.dumps(identity)))
+
+
+def _record_validation(request: RunRequest) -> None:
+    """Put down where a run that goes on is validated now, which makes it no other run."""
+    config, places = read_config(request.out), _validated_on(request)
+    if config.get("validate", []) != places:
+        atomic_write_json(request.out / "config.json", {**config, "validate": places})
+
+
+def _validated_on(request: RunRequest) -> list[str]:
+    return [f"{_absolute(place)}={split}" for place, split in request.validate_on]
 
 
 def _config(request: RunRequest, identity: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +114,7 @@ def _config(request: RunRequest, identity: dict[str, Any]) -> dict[str, Any]:
         "data": sources,
         "init": None if request.init is None else str(request.init.resolve()),
         "companion": None if request.companion is None else str(request.companion.resolve()),
-        "validate": [f"{_absolute(place)}={split}" for place, split in request.validate_on],
+        "validate": _validated_on(request),
         "run": {
             "device": request.device,
             "precision": request.precision,
@@ -111,7 +155,7 @@ def _check_settings(out: Path, stored: dict[str, Any], asked: dict[str, Any]) ->
     if not differing:
         return
     # Of settings with parts only those that differ, for the whole would not fit the line.
-    there, here = (dict(dotted({name: side.get(name) for name in differing})) for side in (stored, asked))
+    there, here = (dict(dotted({name: _numbered(side.get(name)) for name in differing})) for side in (stored, asked))
     detail = ", ".join(
         f"{name} {_brief(there.get(name))} there, {_brief(here.get(name))} asked"
         for name in {**there, **here}
@@ -119,6 +163,8 @@ def _check_settings(out: Path, stored: dict[str, Any], asked: dict[str, Any]) ->
     )
     if "num_steps" in differing:
         detail += " (the schedule is laid out over num_steps, so a run cannot be lengthened)"
+    if FINGERPRINT in detail:
+        detail += " (of names and sizes of the pictures and masks in a folder of stills)"
     raise RunMismatch(f"{out} holds a run with other settings: {detail}; use another --out or the same settings")
 
 
@@ -133,6 +179,13 @@ def code_version() -> str:
     except PackageNotFoundError:
         number = "unknown"
     return f"{number}+{digest.hexdigest()[:12]}"
+
+
+def _numbered(value: Any) -> Any:
+    """A list of mappings, such as data, as a mapping by number."""
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return {str(number): one for number, one in enumerate(value)}
+    return value
 
 
 def _brief(value: Any) -> str:

@@ -3,9 +3,20 @@
 All positions are fractions of the run's steps, so that a shorter run goes through the whole programme.
 """
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+
+def _require_fractions(name: str, fractions: Sequence[float]) -> None:
+    """Raise ValueError unless these are fractions of a run, each above the one before."""
+    if not all(0 <= one <= 1 for one in fractions) or any(a >= b for a, b in itertools.pairwise(fractions)):
+        raise ValueError(
+            f"{name} is {tuple(fractions)}; give ascending fractions of the run from 0 to 1 instead of steps, such as "
+            "0.5 for its middle"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +41,10 @@ class LearningRateSchedule:
             )
         if not 0 <= self.warmup < 1 or self.decay not in ("step", "cosine"):
             raise ValueError(
-                f"warmup is {self.warmup} and decay {self.decay!r} of a learning rate; the first must be from 0 to "
-                "1, the second step or cosine"
+                f"warmup is {self.warmup} and decay {self.decay!r} of a learning rate; the first must be a fraction "
+                "of the run, from 0 to below 1, the second step or cosine"
             )
+        _require_fractions("decay_at", self.decay_at)
 
     def at(self, step: int, num_steps: int) -> float:
         """Learning rate of step `step` (0-based) of `num_steps`."""
@@ -54,8 +66,11 @@ class BootstrapSchedule:
     kept: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.start < self.end:
-            raise ValueError(f"start is {self.start} and end {self.end} of a bootstrap; it must be 0 <= start < end")
+        if not 0 <= self.start < self.end <= 1:
+            raise ValueError(
+                f"start is {self.start} and end {self.end} of a bootstrap; it must be 0 <= start < end <= 1, both "
+                "fractions of the run instead of steps"
+            )
         if not 0 < self.kept <= 1:
             raise ValueError(f"kept is {self.kept}, the fraction of pixels must be above 0 and at most 1")
 
@@ -73,12 +88,14 @@ class JumpCurriculum:
     switch_at: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        if not self.jumps or min(self.jumps) < 1:
+            raise ValueError(f"jumps are {self.jumps}, each must be at least 1 frame")
         if len(self.jumps) != len(self.switch_at) + 1:
             raise ValueError(
-                f"{len(self.jumps)} jumps need {len(self.jumps) - 1} switch points, not {len(self.switch_at)}"
+                f"{len(self.jumps)} jumps need {len(self.jumps) - 1} switch points, not {len(self.switch_at)}; change "
+                "jumps and switch_at together"
             )
-        if min(self.jumps) < 1:
-            raise ValueError(f"jumps are {self.jumps}, each must be at least 1 frame")
+        _require_fractions("switch_at", self.switch_at)
 
     def at(self, step: int, num_steps: int) -> int:
         """max_jump of step `step` of `num_steps`."""

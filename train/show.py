@@ -7,6 +7,7 @@ from rich.table import Table
 from ..models.propagation import count_parameters
 from .sample_settings import dotted, names_set_by, settings_class, whole_sample_settings
 from .stage import Stage
+from .step_settings import whole_step_settings
 
 # The title, the first rows, or what makes the stage.
 _NOT_ROWS = ("name", "summary", "size", "start_from", "network", "step", "sources")
@@ -28,7 +29,8 @@ def stage_table(stage: Stage, size: str | None = None) -> Table:
         if name == "sample_settings":
             _add_sample_rows(table, stage, source)
         else:
-            table.add_row(name, _readable(getattr(stage, name)), source)
+            value = dict(dotted(whole_step_settings(stage))) if name == "step_settings" else getattr(stage, name)
+            table.add_row(name, _readable(value), source)
     return table
 
 

@@ -101,8 +101,10 @@ class GlobalUpdate:
             ends.append(is_last)
             if result is None:
                 continue
-            with backward_mode(self._device, self._autocast):
-                (result.loss * weight).backward()
+            # A prediction of a frozen part alone, such as one of IPN's two networks, teaches nothing.
+            if result.loss.requires_grad:
+                with backward_mode(self._device, self._autocast):
+                    (result.loss * weight).backward()
             predicted = result.predicted if index == 0 else predicted
             for name, value in {**result.metrics, "loss": result.loss.detach()}.items():
                 sums[name] = sums.get(name, 0.0) + value.double() * weight

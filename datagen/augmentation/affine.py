@@ -13,6 +13,8 @@ from .colour import ColourChange, change_colour
 
 BORDER_RGB = (124, 116, 104)
 """ImageNet's mean colour, for what lies outside the source picture."""
+MAX_SHEAR_DEGREES = 80
+"""At 90 a picture is a line."""
 _CROP_TRIALS = 10
 _MARGIN_PIXELS = 3
 """What bicubic interpolation reads around a pixel, and one more."""

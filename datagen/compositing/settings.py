@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..augmentation.affine import BORDER_RGB
+from ..augmentation.affine import BORDER_RGB, MAX_SHEAR_DEGREES
 from ..augmentation.colour import JitterRange
+from ..simulation.regions import require_limits, require_range
 
 MAX_OBJECTS = 254
 
@@ -95,7 +96,7 @@ class SequenceSettings:
         for name in ("flip", "greyscale", "spline", "behind", "background", "region", "blur", "motion_blur", "jpeg"):
             self._check_range(f"{name}_probability", 0, 1)
         self._check_range("pasted_spread", 0, 1)
-        self._check_range("shear_degrees", 0, 80)
+        self._check_range("shear_degrees", 0, MAX_SHEAR_DEGREES)
         for name, low, high in (
             ("still_scale", 0.01, 100),
             ("frame_scale", 0.01, 100),
@@ -106,11 +107,7 @@ class SequenceSettings:
             ("motion_blur_length", 0, 100),
             ("jpeg_quality", 1, 100),
         ):
-            first, last = getattr(self, name)
-            if not low <= first <= last <= high:
-                raise ValueError(
-                    f"{name} is {(first, last)}, it must be (low, high) with {low} <= low <= high <= {high}"
-                )
+            require_range(name, getattr(self, name), low, high)
         if self.num_still_objects + self.num_pasted[1] > MAX_OBJECTS:
             most = f"num_still_objects is {self.num_still_objects} and num_pasted {self.num_pasted}"
             raise ValueError(f"{most}; together they may be {MAX_OBJECTS}, for ids are 1 to {MAX_OBJECTS}")
@@ -120,9 +117,7 @@ class SequenceSettings:
 
     def _check_least(self, *limits: tuple[str, float]) -> None:
         for name, least in limits:
-            if not getattr(self, name) >= least:
-                raise ValueError(f"{name} is {getattr(self, name)}, it must be at least {least}")
+            require_limits(least, **{name: getattr(self, name)})
 
     def _check_range(self, name: str, low: float, high: float) -> None:
-        if not low <= getattr(self, name) <= high:
-            raise ValueError(f"{name} is {getattr(self, name)}, it must be from {low} to {high}")
+        require_limits(low, high, **{name: getattr(self, name)})

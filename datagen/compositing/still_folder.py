@@ -1,5 +1,6 @@
 """Folders of pictures and masks as stills, and of pictures alone as backgrounds."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..corpus.records import IGNORE_ID
 from ..imaging.images import decode_jpeg
 from ..sources.masks import decode_mask
 from .stills import Still
 
+MAX_MASKS_LOOKED_AT = 1000
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 _PNG_BIT_DEPTH, _PNG_COLOUR_TYPE, _GREY = 24, 25, 0
 _MASK_WORDS = ("annotations", "annotation", "masks", "mask", "gt")
@@ -24,7 +27,8 @@ class StillFolder:
     training). In sibling folders, one has "mask", "annotation" or "gt" in its name and the other the same name with
     "image" in its place (DUTS-TR-Image, DUTS-TR-Mask). Palette masks hold ids; in grey masks 128 and above is object 1.
 
-    ValueError when there is no pair, or when pictures lack their masks or masks their pictures (the first is named).
+    ValueError when there is no pair, when pictures lack their masks or masks their pictures (the first is named), or
+    when no mask shows an object.
     """
 
     def __init__(self, root: Path | str) -> None:
@@ -32,6 +36,7 @@ class StillFolder:
         if not self.root.is_dir():
             raise ValueError(f"{root} is not a folder; give a folder of pictures and masks")
         self._pairs = find_pairs(self.root)
+        _check_objects(self.root, [mask for _, mask in self._pairs])
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -143,6 +148,24 @@ def read_ids(path: Path) -> np.ndarray:
         return decode_mask(content, "either")
     except ValueError as error:
         raise ValueError(f"{path} is broken: {error}") from error
+
+
+def _check_objects(root: Path, masks: Sequence[Path]) -> None:
+    """Refuse masks none of which shows an object: read until one does, which is the first as a rule."""
+    # Spread over the folder, which may begin with empty ones; broken ones are for `read` to name.
+    looked_at = masks[:: -(-len(masks) // MAX_MASKS_LOOKED_AT)]
+    num_read = 0
+    for mask in looked_at:
+        with contextlib.suppress(ValueError, OSError):
+            ids = read_ids(mask)
+            num_read += 1
+            if np.any((ids != 0) & (ids != IGNORE_ID)):
+                return
+    if num_read:
+        raise ValueError(
+            f"none of the {num_read} masks looked at in {root} shows an object, e.g. {looked_at[0]}; give masks with "
+            "objects (in grey ones they are 128 and above)"
+        )
 
 
 def _fingerprint(root: Path, paths: Sequence[Path]) -> str:

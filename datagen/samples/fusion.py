@@ -15,6 +15,7 @@ from ..corpus.labels import labels_of
 from ..corpus.reader import Corpus
 from ..corpus.records import IGNORE_ID
 from ..corpus.soft_mask_reader import SoftMaskReader
+from ..simulation.regions import require_limits, require_share
 from .crop_size import require_crop_size
 from .fusion_draws import NUM_OBJECTS, FusionDraw, FusionPair, draw_fusion, draw_of_pairs, fusion_pairs
 from .parts import Draw
@@ -50,6 +51,9 @@ class FusionSampleSettings:
 
     def __post_init__(self) -> None:
         require_crop_size(self.crop_size)
+        require_share(flip_probability=self.flip_probability)
+        require_limits(0, 1, differing=self.differing)
+        require_limits(0, min_differing_area=self.min_differing_area)
         if not 0 <= self.lenient_trials <= self.max_trials or self.max_trials < 1 or self.own_clip_trials < 1:
             raise ValueError(
                 f"max_trials is {self.max_trials}, lenient_trials {self.lenient_trials} and own_clip_trials "

@@ -3,6 +3,9 @@
 import gc
 import logging
 import multiprocessing
+import os
+import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,6 +20,7 @@ from .numbered import NumberedSamples
 from .parts import SamplePart
 
 _LOG = logging.getLogger(__name__)
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class Ranks:
@@ -188,3 +192,21 @@ def _worker_context() -> str:
 
 def _start_worker(worker: int) -> None:
     cv2.setNumThreads(0)
+    if hasattr(signal, "sigtimedwait"):  # not on macOS
+        # Blocked, so that it is left to the thread: of a handler Python does not tell who sent the signal.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        parent = multiprocessing.parent_process().pid
+        threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process when its parent has ended, or sends SIGTERM.
+
+    SIGTERM of others (SLURM, systemd, timeout) goes to the whole process group and asks the parent to stop: it goes on
+    to the end of a step first, and to a checkpoint.
+    """
+    while os.getppid() == parent:
+        received = signal.sigtimedwait({signal.SIGTERM}, _SECONDS_BETWEEN_LOOKS)
+        if received is not None and received.si_pid == parent:
+            break
+    os._exit(0)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..augmentation.affine import (
     BORDER_RGB,
+    MAX_SHEAR_DEGREES,
     centred_matrix,
     flip_matrix,
     scale_matrix,
@@ -23,7 +24,7 @@ from ..augmentation.warp import Warp, warp_views
 from ..compositing.stills import Still, StillSource
 from ..corpus.records import IGNORE_ID
 from ..corpus.shards import DamagedFile
-from ..simulation.regions import require_range, require_share
+from ..simulation.regions import require_limits, require_range, require_share
 from .crop_size import require_crop_size
 from .parts import Draw, Sample
 
@@ -64,8 +65,9 @@ class ObjectCropSettings:
         require_range("scale", self.scale, 0.01)
         require_range("several_scale", self.several_scale, 0.01)
         require_share(flip_probability=self.flip_probability, greyscale_probability=self.greyscale_probability)
-        if self.max_redraws < 0:
-            raise ValueError(f"max_redraws is {self.max_redraws}, it must be 0 or more")
+        require_limits(0, rotation_degrees=self.rotation_degrees, max_redraws=self.max_redraws)
+        require_limits(0, MAX_SHEAR_DEGREES, shear_degrees=self.shear_degrees)
+        require_limits(0, min_object_area=self.min_object_area, min_other_area=self.min_other_area)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..augmentation.affine import (
+    MAX_SHEAR_DEGREES,
     centred_matrix,
     flip_matrix,
     scale_matrix,
@@ -16,7 +17,7 @@ from ..augmentation.affine import (
 from ..augmentation.colour import ColourChange, JitterRange, draw_jitter
 from ..corpus.labels import labels_of
 from ..corpus.records import IGNORE_ID
-from ..simulation.regions import require_range, require_share
+from ..simulation.regions import require_limits, require_range, require_share
 from .crop_size import require_crop_size
 from .parts import CorpusPart
 from .triplets import ClipSource, divided_jump
@@ -75,8 +76,11 @@ class TrackletSettings:
             flip_probability=self.flip_probability,
             greyscale_probability=self.greyscale_probability,
         )
-        if self.max_resamples < 0 or self.min_object_area < 0:
-            raise ValueError("max_resamples and min_object_area must be 0 or more")
+        require_limits(0, rotation_degrees=self.rotation_degrees, frame_rotation_degrees=self.frame_rotation_degrees)
+        require_limits(
+            0, MAX_SHEAR_DEGREES, shear_degrees=self.shear_degrees, frame_shear_degrees=self.frame_shear_degrees
+        )
+        require_limits(0, max_resamples=self.max_resamples, min_object_area=self.min_object_area)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,13 +5,23 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from ..augmentation.affine import crop_matrix, draw_crop, draw_rotation_shear, flip_matrix, warp_ids, warp_rgb
+from ..augmentation.affine import (
+    MAX_SHEAR_DEGREES,
+    crop_matrix,
+    draw_crop,
+    draw_rotation_shear,
+    flip_matrix,
+    warp_ids,
+    warp_rgb,
+)
 from ..augmentation.colour import ColourChange, JitterRange, draw_jitter
 from ..corpus.labels import labels_of
 from ..corpus.records import IGNORE_ID
+from ..simulation.regions import require_limits, require_range, require_share
 from .crop_size import require_crop_size
 
 MIN_FRAMES = 3
+NUM_LABELS = 2
 _PUBLISHED_CROP = 384
 
 
@@ -50,10 +60,17 @@ class TripletSettings:
 
     def __post_init__(self) -> None:
         require_crop_size(self.crop_size)
-        if not 0 < self.area_scale[0] <= self.area_scale[1] <= 1:
-            raise ValueError(f"area_scale is {self.area_scale}, it must be (low, high) with 0 < low <= high <= 1")
-        if not 0 < self.aspect_ratio[0] <= self.aspect_ratio[1]:
-            raise ValueError(f"aspect_ratio is {self.aspect_ratio}, it must be (low, high) with 0 < low <= high")
+        require_range("area_scale", self.area_scale, 1e-4, 1)
+        require_range("aspect_ratio", self.aspect_ratio, 0.01, 100)
+        require_share(flip_probability=self.flip_probability, greyscale_probability=self.greyscale_probability)
+        require_limits(0, rotation_degrees=self.rotation_degrees, max_resamples=self.max_resamples)
+        require_limits(0, MAX_SHEAR_DEGREES, shear_degrees=self.shear_degrees)
+        require_limits(
+            0,
+            min_object_area=self.min_object_area,
+            large_object_area=self.large_object_area,
+            grown_object_area=self.grown_object_area,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +156,7 @@ def sample_triplet(
         candidates = usable_objects(ids, settings)
         if len(candidates):
             break
-    chosen = rng.permutation(candidates)[:2]
+    chosen = rng.permutation(candidates)[:NUM_LABELS]
     return Triplet(
         rgb=rgb,
         labels=labels_of(ids, chosen),

@@ -1,4 +1,4 @@
-"""Regions of a boolean mask: checks, boxes and random pixels. Rows run down, columns run right."""
+"""Regions of a boolean mask: boxes, random pixels; checks of masks and numbers. Rows run down, columns run right."""
 
 from collections.abc import Sequence
 
@@ -67,6 +67,14 @@ def require_range(name: str, limits: Sequence[float], lowest: float, highest: fl
     """Raise ValueError unless limits is (low, high) with lowest <= low <= high <= highest."""
     if len(limits) != 2 or not lowest <= limits[0] <= limits[1] <= highest:
         raise ValueError(f"{name} is {tuple(limits)}; it must be (low, high) with {lowest} <= low <= high <= {highest}")
+
+
+def require_limits(lowest: float, highest: float | None = None, **values: float) -> None:
+    """Raise ValueError, by the argument's name, unless each is finite, at least lowest and at most highest."""
+    for name, value in values.items():
+        if not lowest <= value <= (np.finfo(float).max if highest is None else highest):
+            allowed = f"at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+            raise ValueError(f"{name} is {value}, it must be {allowed}")
 
 
 def require_share(**shares: float) -> None:

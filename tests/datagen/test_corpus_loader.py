@@ -1,3 +1,8 @@
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 
 import pytest
@@ -55,6 +60,62 @@ def test_a_damaged_shard_is_one_line_with_and_without_worker_processes(tiny_corp
     with pytest.raises(ValueError, match=r"\.tar is damaged: frame \d of clip tiny-") as caught:
         batches([(Corpus.open(tiny_corpus), 1.0)], num_workers=num_workers)
     assert "\n" not in str(caught.value)
+
+
+SLOW_READING = """
+import os, time
+from torch.utils.data import Dataset
+from vosforge.datagen.samples.loader import data_loader
+
+class Pids(Dataset):
+    def __getitem__(self, number):
+        time.sleep(0 if number < 2 else 300)
+        return os.getpid()
+
+items = iter(data_loader(Pids(), range(4), 2))
+print(next(items), next(items), flush=True)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="needs sigtimedwait")
+@pytest.mark.parametrize("ending", ["killed", "exit"])
+def test_workers_bear_a_signal_to_the_group_and_end_with_their_parent_in_the_midst_of_a_read(ending):
+    program = SLOW_READING + ("time.sleep(300)" if ending == "killed" else "input()")
+    if ending == "killed":
+        program = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n" + program
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    pids = [int(word) for word in process.stdout.readline().split()]
+    try:
+        if ending == "killed":
+            os.killpg(process.pid, signal.SIGTERM)
+            time.sleep(0.3)
+            assert process.poll() is None and all(map(is_alive, pids))
+            process.kill()
+        process.stdin.close()
+        process.wait(30)
+        deadline = time.monotonic() + 4
+        while any(map(is_alive, pids)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(map(is_alive, pids))
+    finally:
+        for pid in filter(is_alive, pids):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_resumed_loader_goes_on_as_if_never_stopped(tiny_corpus):

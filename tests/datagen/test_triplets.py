@@ -253,7 +253,22 @@ def test_colour_changes_do_what_they_say():
     assert 0.9 <= min(c.brightness for c in drawn) < 0.92 and {c.contrast for c in drawn} == {1.0}
 
 
-@pytest.mark.parametrize("wrong", [{"crop_size": 100}, {"area_scale": (0.5, 0.2)}, {"aspect_ratio": (0.0, 1.0)}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"crop_size": 100},
+        {"area_scale": (0.5, 0.2)},
+        {"aspect_ratio": (0.0, 1.0)},
+        {"max_resamples": -3},
+        {"flip_probability": 7.0},
+        {"greyscale_probability": -0.1},
+        {"shear_degrees": 90.0},
+        {"rotation_degrees": float("nan")},
+        {"min_object_area": -5.0},
+        {"large_object_area": float("inf")},
+        {"grown_object_area": -1.0},
+    ],
+)
 def test_wrong_triplet_settings_are_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TripletSettings(**wrong)

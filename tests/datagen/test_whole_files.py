@@ -101,6 +101,28 @@ def test_a_lock_is_held_once_until_it_is_closed(tmp_path):
     hold_lock(tmp_path / "lock", ValueError("taken")).close()
 
 
+def test_a_forked_process_that_lives_on_holds_no_lock(tmp_path):
+    held = hold_lock(tmp_path / "lock", ValueError("taken"))
+    forked, ended = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(ended[1])
+        os.write(forked[1], b"x")
+        os.read(ended[0], 1)
+        os._exit(0)
+    try:
+        os.read(forked[0], 1)
+        with pytest.raises(ValueError, match="taken"):
+            hold_lock(tmp_path / "lock", ValueError("taken"))
+        held.close()
+        hold_lock(tmp_path / "lock", ValueError("taken")).close()
+    finally:
+        os.close(ended[1])
+        assert os.waitpid(child, 0)[1] == 0
+        for descriptor in (*forked, ended[0]):
+            os.close(descriptor)
+
+
 @pytest.mark.parametrize(("number", "is_borne"), [(errno.ENOLCK, True), (errno.EOPNOTSUPP, True), (errno.EIO, False)])
 def test_a_file_system_without_locks_is_borne(tmp_path, monkeypatch, number, is_borne):
     def refuse(*_arguments):

@@ -16,6 +16,7 @@ import torch.multiprocessing
 from conftest import moving_squares
 from vosforge.models.propagation import train_batch_norm
 from vosforge.train.distributed import ALONE, RankGroup
+from vosforge.train.frozen import freeze
 from vosforge.train.loop import TrainingFailed, to_device
 from vosforge.train.micro_batches import BatchDivision, rows_of
 from vosforge.train.networks import PROPAGATION
@@ -56,6 +57,7 @@ CASES = {
     "fusion": (FUSION_RENDERED, False),
     "ipn": (ROUNDS, True),
     "ipn-frozen": (ROUNDS, False),
+    "ipn-part": (replace(ROUNDS, frozen=("interaction",)), False),
 }
 
 
@@ -95,6 +97,7 @@ def batch_of(stage, step):
 def network_of(stage):
     torch.manual_seed(SEED)
     network = stage.network.named("tiny").double()
+    freeze(network, stage.frozen)
     companion = PROPAGATION.named("tiny").double().eval().requires_grad_(False) if stage.companion else None
     return network, companion
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from distributed_program import CASES as PARTS
+from distributed_program import network_of
 from vosforge.train.checkpoint import read_checkpoint
 from vosforge.train.log import read_metrics
 from vosforge.train.micro_batches import BatchDivision, rows_of
 
 PROGRAM = Path(__file__).with_name("distributed_program.py")
-CASES = ("propagation", "propagation-frozen", "s2m", "fusion", "ipn", "ipn-frozen")
+CASES = ("propagation", "propagation-frozen", "s2m", "fusion", "ipn", "ipn-frozen", "ipn-part")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,15 @@ def test_weights_after_plain_gradient_steps_are_those_of_one_process(results, nu
     assert relative_error(shared["state"], alone["state"]) < 1e-6
     assert shared["losses"] == pytest.approx(alone["losses"], rel=1e-6)
     assert alone["losses"][0] != alone["losses"][-1], "the steps changed the network"
+
+
+def test_a_frozen_part_stays_and_its_predictions_have_no_gradient(results):
+    start = network_of(PARTS["ipn-part"][0])[0].state_dict()
+    for name in ("1-rank-0", "2-rank-0", "8-rank-7"):
+        part = results[name]["ipn-part"]
+        assert part["gradients"] and all(one.startswith("propagation.") for one in part["gradients"])
+        changed = {one.split(".")[0] for one, value in part["state"].items() if not torch.equal(value, start[one])}
+        assert changed == {"propagation"}
 
 
 def test_running_statistics_are_the_same_bits_in_the_first_step(results):

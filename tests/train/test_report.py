@@ -1,14 +1,18 @@
 import json
 import re
+import shutil
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from html_page import assert_whole, text_of
+from vosforge.datagen.compositing.still_folder import StillFolder
 from vosforge.train.commands.report import Report, run
 from vosforge.train.log import picture_name, write_picture
 from vosforge.train.report.curves import charts_of
+from vosforge.train.report.data_rows import data_rows
 from vosforge.train.report.line_chart import Line, line_chart, number
 from vosforge.train.report.page import page, write_report
 from vosforge.train.report.run_record import read_run
@@ -100,6 +104,22 @@ def test_every_number_of_the_samples_has_a_row_that_tells_who_set_it(run_folder)
     assert "vos_dataset.py" in rows["sample_settings."].source
 
 
+def test_a_folder_of_stills_has_a_fingerprint_and_is_told_when_it_changed(run_folder, tmp_path):
+    stills = tmp_path / "stills"
+    stills.mkdir()
+    cv2.imwrite(str(stills / "a.jpg"), np.zeros((8, 8, 3), np.uint8))
+    cv2.imwrite(str(stills / "a.png"), np.full((8, 8), 255, np.uint8))
+    config = json.loads((run_folder / "config.json").read_text())
+    config["data"] = [{"path": str(stills), "weight": 1.0}]
+    fingerprint = StillFolder(stills).fingerprint()
+    config["identity"]["data"] = [{"index_sha256": None, "stills_fingerprint": fingerprint, "weight": 1.0}]
+    (run_folder / "config.json").write_text(json.dumps(config))
+    (row,) = data_rows(read_run(run_folder))
+    assert row.sha256 == f"a folder of stills, fingerprint {fingerprint}" and row.note == ""
+    shutil.copy(stills / "a.jpg", stills / "b.jpg")
+    assert data_rows(read_run(run_folder))[0].note == "other pictures or masks lie there now"
+
+
 def test_pictures_show_the_latest_and_some_before(run_folder):
     text = text_of(page(read_run(run_folder)))
     assert re.search(r"clips .*? after step 30 .*? Earlier: steps 20, 10 ", text)
@@ -116,6 +136,36 @@ def test_damaged_files_are_told_and_stop_nothing(run_folder):
     assert "step-00000030.png cannot be read as a picture" in text
     assert "last.pt cannot be read" in text
     assert "loss that is not finite; the batch is in failed-batch-00000030.pt" in text
+
+
+def test_damaged_lines_of_metrics_are_left_out_with_a_note(run_folder):
+    with (run_folder / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"foo": 1}\n[1]\n{"step": 32, "lo\n{"step": 33, "loss": "low"}\n\xff\n{"step": 34, "loss": 1.0}\n')
+    text = text_of(page(read_run(run_folder)))
+    assert "34 of 40" in text
+    assert "metrics.jsonl is damaged: 5 lines are left out, the first is line 19 (no record of a step)" in text
+
+
+def test_config_that_holds_no_settings_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"config\.json holds \[\], not the settings of a run"):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize("content", ['{"shards": [{"cl', "[1]", "\xff"])
+def test_corpus_with_a_broken_index_is_a_note_in_its_row(run_folder, tiny_corpus, content):
+    config = json.loads((run_folder / "config.json").read_text())
+    config["data"][0]["path"] = str(tiny_corpus)
+    (run_folder / "config.json").write_text(json.dumps(config))
+    (tiny_corpus / "index.json").write_bytes(content.encode("latin-1"))
+    assert "its index.json cannot be read: it is damaged" in text_of(page(read_run(run_folder)))
+
+
+def test_best_checkpoint_tells_what_its_score_measures(run_folder):
+    measured = {"metric": "J&F", "place": "/six", "split": "val", "digest": "3" * 64, "max_frames": None}
+    best = {"step": 20, "window": {"best": {"score": 0.6, "step": 20, "measured": measured}}}
+    torch.save(best, run_folder / "checkpoints" / "best.pt")
+    assert "best.pt score 0.6, J&amp;F on /six=val (33333333)" in text_of(page(read_run(run_folder)))
 
 
 def test_run_that_only_began_and_of_an_unknown_stage_has_a_page(tmp_path):

@@ -1,6 +1,7 @@
 """What a run is told besides its stage: validators, checkpoints of before, micro-batches, companion, device."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from vosforge.train.checkpoint import load_network, read_checkpoint
 from vosforge.train.log import read_metrics
 from vosforge.train.request import RunRequest
 from vosforge.train.run import compile_parts, run
+from vosforge.train.run_checkpoints import RunMemory
 from vosforge.train.run_folder import RunMismatch
 from vosforge.train.run_identity import run_identity, with_defaults
 from vosforge.train.validation.validator import Validation
@@ -29,8 +31,8 @@ class Scored:
 
     name = "scored"
 
-    def __init__(self, scores):
-        self.scores, self.asked = scores, []
+    def __init__(self, scores, measured=None):
+        self.scores, self.asked, self.measured = scores, [], measured or {}
 
     def __call__(self, network, step):
         assert not network.training
@@ -39,6 +41,7 @@ class Scored:
             metrics={"score": self.scores[step]},
             pictures={"scored": np.zeros((8, 8, 3), np.uint8)},
             score=self.scores[step],
+            measured=self.measured,
         )
 
 
@@ -57,6 +60,57 @@ def test_best_checkpoint_is_that_of_the_highest_score_also_after_a_resume(reques
     scored = {record["step"]: record["score"] for record in read_metrics(folder / "metrics.jsonl") if "score" in record}
     assert scored == scores
     assert len(list((folder / "validation" / "scored").glob("*.png"))) == 4
+
+
+def test_a_best_score_of_another_measure_is_not_compared_with(request_for, squares):
+    settings = {"batches": endless(squares), "announce": silent}
+    request = request_for(validate_every=2, checkpoint_every=1)
+    measured = {"metric": "J&F", "place": "/a", "split": "val", "digest": "1" * 64, "max_sequences": 8}
+    first = Scored({2: 0.8, 4: 0.7}, measured)
+    run(request, report=stopped_at(5), **settings, validators=[first])
+    heard, second = [], Scored({6: 0.3, 8: 0.2}, {**measured, "place": "/b", "digest": "2" * 64})
+    result = run(request, report=silent, **{**settings, "announce": heard.append}, validators=[second])
+    best = read_checkpoint(result.checkpoint.with_name("best.pt"))
+    assert best["step"] == 6
+    expected = {"score": 0.3, "step": 6, "measured": second.measured}
+    assert best["window"]["best"] == expected == read_checkpoint(result.checkpoint)["window"]["best"]
+    (note,) = (text for text in heard if "best.pt" in text)
+    assert "anew at step 6" in note and "J&F on /b=val (22222222)" in note and "step 2 by J&F on /a=val" in note
+
+
+def test_a_best_score_stays_where_its_videos_lie_elsewhere_now_or_are_not_told():
+    measured = {"metric": "J&F", "place": "/a", "split": "val", "digest": "1" * 64, "max_sequences": 8}
+    of_before = {"count": 0, "sums": {}, "best": {"score": 0.7, "step": 4}}
+    assert not RunMemory(of_before).is_better(0.6, measured) and RunMemory(of_before).is_better(0.8, measured)
+    memory = RunMemory()
+    assert memory.remember(0.7, 4, measured) is None
+    assert not memory.is_better(0.6, {**measured, "place": "/b"})
+    for name, other in (("split", "all"), ("max_sequences", None), ("metric", "val_iou")):
+        assert memory.is_better(0.6, {**measured, name: other}), name
+
+
+def test_a_score_that_is_not_finite_is_never_the_best():
+    memory = RunMemory()
+    assert not any(memory.is_better(score) for score in (None, math.nan, math.inf, -math.inf))
+    # As runs of before remembered it.
+    assert RunMemory({"count": 0, "sums": {}, "best": {"score": math.nan, "step": 2}}).is_better(0.1)
+
+
+def test_config_tells_where_a_run_is_validated_now(request_for, squares, tmp_path):
+    settings = {"announce": silent, "batches": endless(squares)}
+    run(request_for(), report=stopped_at(2), **settings)
+    path = request_for().out / "config.json"
+    before = json.loads(path.read_text())
+    run(request_for(validate_on=((tmp_path / "videos", "all"),)), report=silent, **settings)
+    assert json.loads(path.read_text()) == {**before, "validate": [f"{tmp_path / 'videos'}=all"]}
+
+
+@pytest.mark.parametrize("content", ["[]", "3", '{"identity": []}'])
+def test_config_that_holds_no_settings_is_named(request_for, squares, content):
+    run(request_for(), report=stopped_at(1), announce=silent, batches=endless(squares))
+    (request_for().out / "config.json").write_text(content)
+    with pytest.raises(ValueError, match=r"config\.json holds .*, not the settings of a run.*another --out"):
+        run(request_for(), report=silent, announce=silent, batches=endless(squares))
 
 
 def test_checkpoint_of_before_there_was_a_best_one_is_resumed(request_for, squares):

@@ -1,7 +1,9 @@
 import itertools
+import re
 from dataclasses import replace
 
 import pytest
+from vosforge.train.overrides import with_overrides
 from vosforge.train.schedule import BootstrapSchedule, JumpCurriculum, LearningRateSchedule
 from vosforge.train.stages.propagation import PROPAGATION_RENDERED
 from vosforge.train.stages.table import STAGES
@@ -10,6 +12,13 @@ from vosforge.train.stages.table import STAGES
 @pytest.mark.parametrize(("step", "kept"), [(0, 1.0), (19_999, 1.0), (45_000, 0.575), (70_000, 0.15), (499_999, 0.15)])
 def test_published_stage_keeps_the_published_fraction_of_pixels(step, kept):
     assert PROPAGATION_RENDERED.at(step, 500_000).kept_fraction == pytest.approx(kept)
+
+
+def test_published_warm_up_of_300_000_steps_is_what_the_source_names():
+    video = STAGES["propagation-video"]
+    texts = re.findall(r"--set (\S+?)(?=[\s,;]|$)", video.sources["bootstrap"])
+    kept = [with_overrides(video, texts).at(step, 300_000).kept_fraction for step in (19_999, 45_000, 70_000)]
+    assert len(texts) == 2 and kept == pytest.approx([1, 0.575, 0.15], abs=1e-3)
 
 
 def test_published_stage_decays_at_450_000():
@@ -56,6 +65,25 @@ def test_curriculum_with_a_switch_point_missing_is_refused():
 def test_bootstrap_that_keeps_no_pixel_or_ends_before_it_starts_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         BootstrapSchedule(**{"start": 0.2, "end": 0.5, "kept": 0.3, **changes})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LearningRateSchedule(peak=1.0, decay_at=(250_000,)), "decay_at is .*; give ascending fractions"),
+        (lambda: LearningRateSchedule(peak=1.0, decay_at=(-1.0,)), "decay_at is"),
+        (lambda: LearningRateSchedule(peak=1.0, decay_at=(0.8, 0.4)), "decay_at is"),
+        (lambda: LearningRateSchedule(peak=1.0, decay_at=(float("nan"),)), "decay_at is"),
+        (lambda: LearningRateSchedule(peak=1.0, warmup=1000), "must be a fraction of the run"),
+        (lambda: BootstrapSchedule(start=0.2, end=70_000, kept=0.3), "end 70000 .* fractions of the run"),
+        (lambda: JumpCurriculum(jumps=(5, 10, 5), switch_at=(15_000, 30_000)), "switch_at is .* instead of steps"),
+        (lambda: JumpCurriculum(jumps=(5, 10, 5), switch_at=(0.5, 0.5)), "switch_at is"),
+        (lambda: JumpCurriculum(jumps=(), switch_at=()), r"jumps are \(\)"),
+    ],
+)
+def test_positions_that_are_no_fractions_of_the_run_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
 
 
 def test_curriculum_with_a_jump_of_nothing_is_refused():

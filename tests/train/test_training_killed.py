@@ -17,6 +17,26 @@ def command(corpus, out):
     return [sys.executable, "-c", program, *arguments, "--log-every", "1", "--picture-every", "0", "--device", "cpu"]
 
 
+def test_signal_to_the_whole_group_ends_a_run_with_loader_processes_after_a_checkpoint(tiny_corpus, tmp_path):
+    arguments = command(tiny_corpus, tmp_path / "run")
+    arguments[arguments.index("60")] = "4000"
+    process = subprocess.Popen(
+        [*arguments, "--num-workers", "2"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    last = tmp_path / "run" / "checkpoints" / "last.pt"
+    deadline = time.monotonic() + 60
+    while not last.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGTERM)
+    error = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 130, error
+    assert f"stopped after step {read_checkpoint(last)['step']}; the same command goes on" in error
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_run_killed_again_and_again_ends_as_one_that_was_never_killed(tiny_corpus, tmp_path):

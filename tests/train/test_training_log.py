@@ -58,6 +58,15 @@ def test_pictures_lie_in_the_run_folder_and_in_tensorboard(tmp_path):
     assert events.Scalars("val/loss")[0].value == 2.0
 
 
+@pytest.mark.parametrize("line", ['{"foo": 1}', "[1]", "1", '{"step": "2"}', '{"step": 2, "loss": null}'])
+def test_a_line_that_is_no_record_is_named_when_a_run_goes_on(tmp_path, line):
+    content = f'{{"step": 1}}\n{line}\n{{"step": 3}}\n'
+    (tmp_path / "metrics.jsonl").write_text(content)
+    with pytest.raises(ValueError, match=r"metrics\.jsonl is damaged in line 2 .*remove that line"):
+        MetricsLog(tmp_path, 3)
+    assert (tmp_path / "metrics.jsonl").read_text() == content
+
+
 def test_a_damaged_line_is_named(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2, "lo\n{"step": 3}\n')
     with pytest.raises(ValueError, match=r"metrics\.jsonl is damaged in line 2"):

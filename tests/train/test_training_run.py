@@ -1,7 +1,10 @@
 import fcntl
 import json
+import shutil
 from dataclasses import replace
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from trained_runs import endless, requests, silent, stopped_at
@@ -115,6 +118,42 @@ def test_folder_of_a_run_with_other_settings_is_refused_by_field(request_for):
     assert run(request_for(log_every=1, num_workers=1), report=silent, announce=silent).finished
 
 
+def write_stills(folder, names, left=2):
+    folder.mkdir(exist_ok=True)
+    mask = np.zeros((16, 16), np.uint8)
+    mask[2:9, left:12] = 255
+    for name in names:
+        cv2.imwrite(str(folder / f"{name}.jpg"), np.full((16, 16, 3), 90, np.uint8))
+        cv2.imwrite(str(folder / f"{name}.png"), mask)
+    return folder
+
+
+def test_a_folder_of_stills_with_other_pictures_is_another_run(request_for, squares, tmp_path):
+    first = write_stills(tmp_path / "first", "ab")
+
+    def go_on(stills, report=silent):
+        return run(request_for(data=((stills, 1.0),)), report=report, announce=silent, batches=endless(squares))
+
+    go_on(first, stopped_at(2))
+    refused = r"data\.0\.stills_fingerprint .* there, .* asked .*folder of stills"
+    with pytest.raises(RunMismatch, match=refused):
+        go_on(write_stills(tmp_path / "second", "bc"))
+    assert go_on(first.rename(tmp_path / "moved"), stopped_at(4)).started_from.startswith("step 2")
+    with pytest.raises(RunMismatch, match=refused):
+        go_on(write_stills(tmp_path / "moved", "c"))
+
+
+def test_a_run_from_before_folders_of_stills_were_looked_at_goes_on(request_for, squares, tmp_path):
+    request = request_for(data=((write_stills(tmp_path / "stills", "ab"), 1.0),))
+    run(request, report=stopped_at(2), announce=silent, batches=endless(squares))
+    path = request.out / "config.json"
+    config = json.loads(path.read_text())
+    assert len(config["identity"]["data"][0].pop("stills_fingerprint")) == 16
+    path.write_text(json.dumps(config))
+    resumed = run(request, report=silent, announce=silent, batches=endless(squares))
+    assert resumed.started_from.startswith("step 2")
+
+
 def test_foreign_folder_is_refused_and_left_alone(request_for, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("x")
@@ -225,6 +264,50 @@ def test_run_starts_from_a_checkpoint_of_the_same_size(request_for):
     heard = []
     run(request_for("second", init=first.checkpoint), report=silent, announce=heard.append)
     assert "from weights of tiny-stage, step 8" in heard[0]
+
+
+def test_a_run_goes_on_without_the_file_that_it_began_with(request_for, squares, tmp_path):
+    def go(name, init, report=silent):
+        return run(request_for(name, init=init), report=report, announce=silent, batches=endless(squares))
+
+    init = shutil.copy(go("first", None).checkpoint, tmp_path / "init.pt")
+    other = shutil.copy(init, tmp_path / "other.pt")
+    go("second", init, stopped_at(2))
+    init.write_bytes(b"another file")
+    assert go("second", init, stopped_at(4)).started_from.startswith("step 2")
+    with pytest.raises(ValueError, match=r"init\.pt cannot be read"):
+        go("third", init)
+    init.unlink()
+    assert go("second", other, stopped_at(6)).started_from.startswith("step 4"), "the same file elsewhere"
+    other.unlink()
+    with pytest.raises(ValueError, match=r"no file at --init .*other\.pt; the run in .* began with --init .*init\.pt"):
+        go("second", other)
+    with pytest.raises(RunMismatch, match="init_sha256"):
+        go("second", None)
+    assert go("second", init).finished
+    with pytest.raises(ValueError, match=r"no checkpoint at .*init\.pt"):
+        go("third", init)
+
+
+def test_a_lost_or_torn_last_checkpoint_names_the_newest_whole_one_and_never_begins_anew(request_for, squares):
+    def go():
+        return run(request_for(), report=silent, announce=silent, batches=endless(squares))
+
+    last = go().checkpoint
+    whole, folder = last.read_bytes(), last.parent
+    (folder / "step-00000008.pt").write_bytes(whole[:1000])
+    way_out = r"; copy .*step-00000006\.pt over last\.pt, and the run goes on from there$"
+    for content in (whole[: len(whole) // 2], None):
+        last.unlink() if content is None else last.write_bytes(content)
+        with pytest.raises(ValueError, match=r"last\.pt.*" + way_out):
+            go()
+    shutil.copy(folder / "step-00000006.pt", last)
+    assert go().started_from.startswith("step 6 of")
+    last.write_bytes(whole[:1000])
+    for path in folder.glob("step-*.pt"):
+        path.write_bytes(b"torn")
+    with pytest.raises(ValueError, match=r"no step-\*\.pt beside it is whole: start a new run with another --out$"):
+        go()
 
 
 def test_bad_numbers_are_refused_by_name(request_for):

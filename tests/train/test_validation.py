@@ -56,6 +56,13 @@ def test_score_is_that_of_the_first_validator_that_gives_one():
     assert validate(Noisy(), [saying(a=1.0)], 5).score is None
 
 
+def test_what_is_measured_is_of_the_validator_that_gives_the_score():
+    def scoring(network, step):
+        return Validation(metrics={}, score=0.5, measured={"metric": "mine"})
+
+    assert validate(Noisy(), [saying(a=1.0), scoring, saying(score=0.9)], 5).measured == {"metric": "mine"}
+
+
 def test_held_out_numbers_are_the_means_of_the_stages_own_step(tiny_stage, squares):
     network = tiny_stage.network.named("tiny").eval()
     validator = HeldOutBatches(tiny_stage, lambda: [squares(0), squares(1)], device=CPU)

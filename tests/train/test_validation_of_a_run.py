@@ -1,4 +1,5 @@
 import pytest
+import torch
 from trained_runs import endless, requests, silent, stopped_at
 from vosforge.train.checkpoint import read_checkpoint
 from vosforge.train.log import read_metrics
@@ -46,6 +47,22 @@ def test_a_resumed_run_knows_the_best_score_of_before(request_for, batches):
     written = best.stat().st_mtime_ns
     assert run(request_for(), report=silent, **settings).finished
     assert best.stat().st_mtime_ns == written and read_checkpoint(best)["step"] == 4
+
+
+def test_a_resumed_run_with_the_same_places_compares_and_ends_as_a_whole_one(request_for, tiny_corpus):
+    def content(name, file):
+        return read_checkpoint(request_for(name).out / "checkpoints" / file)
+
+    settings = {"data": ((tiny_corpus, 1.0),), "num_steps": 4}
+    heard = []
+    run(request_for("whole", **settings), report=silent, announce=silent)
+    run(request_for("resumed", **settings), report=stopped_at(2), announce=heard.append)
+    assert run(request_for("resumed", **settings), report=silent, announce=heard.append).finished
+    assert not any("best.pt" in text for text in heard)
+    for file in ("last.pt", "best.pt"):
+        whole, resumed = content("whole", file), content("resumed", file)
+        assert whole["window"]["best"] == resumed["window"]["best"] and whole["step"] == resumed["step"]
+        assert all(torch.equal(resumed["network"][name], value) for name, value in whole["network"].items())
 
 
 def test_a_run_validates_on_its_own_held_out_clips_and_draws_them(request_for, tiny_corpus):

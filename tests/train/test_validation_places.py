@@ -1,9 +1,11 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from vosforge.datagen.imaging.images import decode_ids, encode_jpeg, encode_palette_png
+from vosforge.datagen.storage.files import sha256_of_file
 from vosforge.train.batches import Source
 from vosforge.train.evaluation.methods import Method
 from vosforge.train.evaluation.scores import summarise
@@ -12,6 +14,7 @@ from vosforge.train.evaluation.sequences import open_sequences
 from vosforge.train.inference.propagation import PropagationSettings, propagate
 from vosforge.train.networks import NetworkKind
 from vosforge.train.validation.choice import ValidationSettings, make_validators, parse_place
+from vosforge.train.validation.measured import same_measure
 from vosforge.train.validation.sequences import (
     SequenceSettings,
     SequenceValidator,
@@ -176,6 +179,41 @@ def test_nothing_held_out_is_told_with_the_way_out(validators_of, tiny_world, tm
 def test_clips_that_are_trained_on_are_no_validation(validators_of, tiny_corpus):
     with pytest.raises(ValueError, match="=all holds clips that are trained on"):
         validators_of(data=[tiny_corpus], places=[(tiny_corpus, "all")])
+
+
+def test_a_copy_of_what_is_trained_on_is_no_validation(validators_of, tiny_corpus, tiny_world, tmp_path):
+    shutil.copytree(tiny_corpus, tmp_path / "copy")
+    for split in ("all", "train"):
+        with pytest.raises(ValueError, match=f"copy={split} holds clips that are trained on"):
+            validators_of(data=[tiny_corpus], places=[(tmp_path / "copy", split)])
+    assert validators_of(data=[tiny_corpus], places=[(tmp_path / "copy", "val")])
+    other = tiny_world.write(tmp_path / "other", num_clips=4)
+    assert validators_of(data=[tiny_corpus], places=[(other, "all")])
+
+
+def measure_of(validators, network):
+    return validate(network, validators, 1).measured
+
+
+def test_a_score_tells_what_it_measures(validators_of, tiny_corpus, davis_tree, network, tmp_path):
+    own = measure_of(validators_of(data=[tiny_corpus]), network)
+    digest = sha256_of_file(tiny_corpus / "index.json")
+    assert {"metric": "J&F", "place": str(tiny_corpus), "split": "val", "digest": digest}.items() <= own.items()
+    assert {"max_sequences": None, "max_frames": None, "short_side": None}.items() <= own.items()
+    named = measure_of(validators_of(data=[tiny_corpus], places=[(tiny_corpus, "val")]), network)
+    assert named == own
+    limited = measure_of(validators_of(data=[tiny_corpus], sequences=replace(ALL, max_frames=3)), network)
+    assert not same_measure(limited, own)
+
+
+def test_a_tree_is_known_by_its_videos_wherever_it_lies(validators_of, davis_tree, network, tmp_path):
+    shutil.copytree(davis_tree, tmp_path / "moved")
+    here = measure_of(validators_of(places=[(davis_tree, "val")]), network)
+    moved = measure_of(validators_of(places=[(tmp_path / "moved", "val")]), network)
+    assert same_measure(here, moved) and here["place"] != moved["place"]
+    mask = tmp_path / "moved" / "Annotations" / "duck" / "00000.png"
+    mask.write_bytes(encode_palette_png(np.roll(decode_ids(mask.read_bytes()), 1, axis=0)))
+    assert not same_measure(here, measure_of(validators_of(places=[(tmp_path / "moved", "val")]), network))
 
 
 def test_a_split_that_no_corpus_has_is_named(validators_of, tiny_corpus):

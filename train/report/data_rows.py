@@ -5,7 +5,11 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...datagen.compositing.still_folder import StillFolder
+from ..run_identity import FINGERPRINT
 from .run_record import RunRecord
+
+_BROKEN = "its index.json cannot be read: it is damaged"
 
 
 class DataRow(NamedTuple):
@@ -20,32 +24,52 @@ class DataRow(NamedTuple):
 
 def data_rows(record: RunRecord) -> list[DataRow]:
     """One row a place, in the order of the run's --data."""
-    digests = [entry.get("index_sha256") for entry in record.identity.get("data", [])]
+    identities = record.identity.get("data", [])
     rows = []
     for number, entry in enumerate(record.config.get("data", [])):
-        sha256 = digests[number] if number < len(digests) else None
+        identity = identities[number] if number < len(identities) else {}
+        sha256, stills = identity.get("index_sha256"), identity.get(FINGERPRINT)
         index, found = _index_at(entry["path"])
-        known = {**(index if found == sha256 else {}), **entry}
+        known = {**(index if index and found == sha256 else {}), **entry}
         changed = found is not None and sha256 is not None and found != sha256
         rows.append(
             DataRow(
                 place=str(entry["path"]),
                 weight=float(entry.get("weight", 1.0)),
-                sha256=sha256 or "no corpus: a folder of stills",
+                sha256=sha256 or f"a folder of stills, fingerprint {stills or 'not known'}",
                 what=_description(known),
-                note="another corpus lies there now" if changed else "",
+                note=_stills_note(entry["path"], stills)
+                or (_BROKEN if index is None else "another corpus lies there now" if changed else ""),
             )
         )
     return rows
 
 
-def _index_at(place: str) -> tuple[dict[str, Any], str | None]:
-    """The index of a corpus in a local folder and its digest; ({}, None) where there is none to be read."""
+def _stills_note(place: str, fingerprint: str | None) -> str:
+    if fingerprint is None or not Path(place).is_dir():
+        return ""
+    try:
+        found = StillFolder(place).fingerprint()
+    except ValueError:
+        found = None
+    return "" if found == fingerprint else "other pictures or masks lie there now"
+
+
+def _index_at(place: str) -> tuple[dict[str, Any] | None, str | None]:
+    """The index of a corpus in a local folder and its digest; ({}, None) where there is none, (None, ...) if broken."""
     path = Path(place) / "index.json"
     if "://" in place or not path.is_file():
         return {}, None
-    content = path.read_bytes()
-    return json.loads(content), hashlib.sha256(content).hexdigest()
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None, None
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        index = json.loads(content)
+    except ValueError:
+        return None, digest
+    return index if isinstance(index, dict) else None, digest
 
 
 def _description(known: dict[str, Any]) -> str:

@@ -57,6 +57,7 @@ def _heading(record: RunRecord) -> str:
     for path in record.failed:
         reason = "Stopped by a loss that is not finite; the batch is in"
         lines.append(f'<p class="alarm">{reason} <code>{escape(path.name)}</code></p>')
+    lines += [f'<p class="alarm">{escape(note)}</p>' for note in record.notes]
     return "".join(lines) + tiles(_tiles(record))
 
 

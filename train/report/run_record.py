@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...datagen.storage.files import read_json
-from ..log import read_metrics
+from ..log import readable_metrics
+from ..run_folder import read_config
+from ..validation.measured import in_words
 
 TRAINING_PICTURES = "training batches"
 
@@ -22,19 +23,20 @@ class Picture(NamedTuple):
 
 
 class CheckpointFile(NamedTuple):
-    """A checkpoint; step is None where the file cannot be read. score: of best.pt, where it is known."""
+    """A checkpoint; step is None where the file cannot be read. score, measured: of best.pt, where told."""
 
     path: Path
     step: int | None
     num_bytes: int
     score: float | None = None
+    measured: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """config: config.json. metrics: the records of metrics.jsonl, in order. pictures: what they show -> by step.
 
-    failed: batches saved because their loss was not finite.
+    failed: batches saved because their loss was not finite. notes: what of the folder is damaged and left out.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class RunRecord:
     checkpoints: Sequence[CheckpointFile]
     pictures: Mapping[str, Sequence[Picture]]
     failed: Sequence[Path]
+    notes: Sequence[str] = ()
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -88,14 +91,24 @@ def read_run(folder: Path) -> RunRecord:
         raise ValueError(f"{folder} holds no run: it has no config.json; give the folder that was --out of a run")
     pictures = {path.name: _pictures(path) for path in sorted((folder / "validation").glob("*")) if path.is_dir()}
     pictures[TRAINING_PICTURES] = _pictures(folder / "pictures")
+    metrics, damaged = readable_metrics(folder / "metrics.jsonl")
     return RunRecord(
         folder=folder,
-        config=read_json(folder / "config.json"),
-        metrics=read_metrics(folder / "metrics.jsonl"),
+        config=read_config(folder),
+        metrics=metrics,
         checkpoints=_checkpoints(folder / "checkpoints"),
         pictures={name: found for name, found in pictures.items() if found},
         failed=sorted(folder.glob("failed-batch-*.pt")),
+        notes=_damage(damaged),
     )
+
+
+def _damage(lines: Mapping[int, str]) -> list[str]:
+    if not lines:
+        return []
+    number, reason = next(iter(lines.items()))
+    count = "1 line is left out, it" if len(lines) == 1 else f"{len(lines)} lines are left out, the first"
+    return [f"metrics.jsonl is damaged: {count} is line {number} ({reason})"]
 
 
 def _pictures(folder: Path) -> list[Picture]:
@@ -110,17 +123,20 @@ def _checkpoints(folder: Path) -> list[CheckpointFile]:
     return sorted(found, key=lambda one: (one.path.name.startswith("step-"), one.path.name))
 
 
-def _step_and_score(path: Path) -> tuple[int | None, int, float | None]:
-    """Step, size in bytes, and for best.pt its score."""
+def _step_and_score(path: Path) -> tuple[int | None, int, float | None, str]:
+    """Step, size in bytes, and for best.pt its score and what that measures, in words."""
     import torch
 
     num_bytes, numbered = path.stat().st_size, re.fullmatch(r"step-(\d+)\.pt", path.name)
     if numbered:
-        return int(numbered[1]), num_bytes, None
+        return int(numbered[1]), num_bytes, None, ""
     try:
         # Mapped into memory: only the numbers are read, not hundreds of megabytes of weights.
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         best = content.get("window", {}).get("best") if path.name == "best.pt" else None
-        return int(content["step"]), num_bytes, None if best is None else float(best["score"])
+        if best is None:
+            return int(content["step"]), num_bytes, None, ""
+        measured = in_words(best["measured"]) if best.get("measured") else ""
+        return int(content["step"]), num_bytes, float(best["score"]), measured
     except (RuntimeError, EOFError, pickle.UnpicklingError, AttributeError, ValueError, KeyError, TypeError, OSError):
-        return None, num_bytes, None
+        return None, num_bytes, None, ""

@@ -6,7 +6,7 @@ from html import escape
 from .curves import is_validation
 from .data_rows import data_rows
 from .line_chart import number
-from .run_record import RunRecord
+from .run_record import CheckpointFile, RunRecord
 from .setting_rows import readable, setting_rows
 
 MAX_VALIDATION_ROWS = 40
@@ -75,10 +75,14 @@ def checkpoint_table(record: RunRecord) -> str:
     """One row a checkpoint; "" before the first one."""
     body = "".join(
         f"<tr><td><code>{escape(one.path.name)}</code>"
-        f"{'' if one.score is None else f' <small>score {number(one.score)}</small>'}</td>"
+        f"{'' if one.score is None else f' <small>{escape(_score(one))}</small>'}</td>"
         f'<td class="number">{"cannot be read" if one.step is None else f"{one.step:,}"}</td>'
         f'<td class="number">{one.num_bytes / 1e6:.1f} MB</td></tr>'
         for one in record.checkpoints
     )
     head = '<tr><th>file</th><th class="number">step</th><th class="number">size</th></tr>'
     return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>\n" if body else ""
+
+
+def _score(one: CheckpointFile) -> str:
+    return f"score {number(one.score)}{f', {one.measured}' if one.measured else ''}"

@@ -10,12 +10,13 @@ from torch.nn import functional as F
 
 from ...datagen.corpus.records import IGNORE_ID
 from ...datagen.simulation.mask_deformation import DeformationSettings
+from ...datagen.simulation.regions import require_limits
 from ...datagen.simulation.robot.robot import RobotSettings
 from ...datagen.simulation.scribbles.annotated_input import AnnotatedInputSettings, sample_annotated_input
 from ...models.atnet import Annotation, ATNetwork
 from ...models.dropout import set_dropout_keys
 from ..losses import class_balanced_cross_entropy, mean_iou
-from ..stage import Scheduled, StepResult
+from ..stage import Scheduled, Stage, StepResult
 from ..step_draws import drawn_number, sample_keys
 
 
@@ -83,6 +84,27 @@ def transfer_step(
             "local_error": local.detach(),
         }
     return StepResult(loss=loss, metrics=metrics, predicted=torch.stack(predicted, dim=1))
+
+
+def check_annotation(stage: Stage, samples: Any, settings: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the samples, with these settings, serve `annotation_step` with its own."""
+    if samples.num_frames != 1:
+        raise ValueError(f"sample_settings.num_frames is {samples.num_frames}; A-Net learns from single frames, give 1")
+    if "annotation" in stage.frozen:
+        raise ValueError(f"frozen is {', '.join(stage.frozen)}; this stage trains annotation, leave it out")
+    _settings(settings)
+
+
+def check_transfer(stage: Stage, samples: Any, settings: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the samples, with these settings, serve `transfer_step` with its own."""
+    if samples.num_frames < 2:
+        raise ValueError(
+            f"sample_settings.num_frames is {samples.num_frames}; T-Net carries an object on, give 2 or more"
+        )
+    if "annotation" not in stage.frozen:
+        raise ValueError(f"frozen is {', '.join(stage.frozen) or 'nothing'}; T-Net learns beside annotation as it is")
+    require_limits(0, local_weight=settings["local_weight"])
+    _settings({name: value for name, value in settings.items() if name != "local_weight"})
 
 
 def local_map_error(local_map: Tensor, labels: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from ...datagen.corpus.records import IGNORE_ID
 from ...datagen.samples.click_samples import click_table, clicks_of_table
 from ...datagen.simulation.clicks.click_maps import DEXTR_SIGMA
 from ...datagen.simulation.clicks.clicks import ClickSettings, corrective_clicks
+from ...datagen.simulation.regions import require_share
 from ...models.click_net import ClickNetwork
 from ..click_inputs import batch_click_channels
 from ..networks import CLICKNET
@@ -87,6 +88,16 @@ def corrective_clicks_step(
     current, clicked = (torch.from_numpy(one).to(batch["rgb"].device) for one in (masks, np.stack(tables)))
     logits = _logits(network, batch["rgb"], current[:, None].to(empty), clicked, sigma)
     return object_result(logits, batch["labels"], scheduled.kept_fraction, current.long())
+
+
+def check_clicks(stage: Stage, samples: Any, settings: Mapping[str, Any]) -> None:
+    """Raise ValueError for settings that `first_clicks_step` or `corrective_clicks_step` cannot have."""
+    if not 0 < settings["sigma"] < np.inf:
+        raise ValueError(f"sigma is {settings['sigma']}; it must be above 0 pixels")
+    if stage.step is not corrective_clicks_step:
+        return
+    require_share(keep_first=settings["keep_first"], without_mask=settings["without_mask"])
+    ClickSettings(step=settings["click_step"], correction_counts=tuple(settings["correction_counts"]))
 
 
 def _logits(network: ClickNetwork, rgb: Tensor, mask: Tensor, clicks: Tensor, sigma: float) -> Tensor:

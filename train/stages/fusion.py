@@ -56,6 +56,12 @@ def fusion_step(
     return StepResult(loss=loss, metrics=metrics, predicted=predicted[:, None])
 
 
+def check_fusion(stage: Stage, samples: Any, settings: Mapping[str, Any]) -> None:
+    """Raise ValueError for settings that `fusion_step` cannot have."""
+    if settings["top_k"] is not None and settings["top_k"] < 1:
+        raise ValueError(f"top_k is {settings['top_k']}; give a positive number, or None for all cells")
+
+
 FUSION_RENDERED = Stage(
     name="fusion-rendered",
     summary="Fusion network on data of rendered clips (MiVOS: stage 0 of fusion, BL30K), the paper's numbers.",
@@ -92,10 +98,10 @@ FUSION_RENDERED = Stage(
         "bootstrap": "losses.py: all pixels until 20 % of the steps, 15 % from 50 %",
         "curriculum": "fusion data has no jumps",
         "train_batch_norm_until": "the network has no batch norm",
-        "sample_settings": "fusion_dataset.py: any frame; between=True takes only those between the two interactions, "
-        "as inference does; all else: the defaults of FusionSampleSettings",
+        "sample_settings": "fusion_dataset.py: any frame, ours: but those of the two interactions; between=True takes "
+        "only those between them, as inference does; all else: the defaults of FusionSampleSettings",
         "step_settings": "cells that the attention reads: all are the code's (attn_network.py), top_k=50 the paper's "
-        "(Sec. 3.3, by its Eq. 2)",
+        "(Sec. 3.3, by its Eq. 2); six convolutions are the code's, the paper speaks of five layers",
     },
 )
 

@@ -12,17 +12,20 @@ import torch
 from torch import Tensor
 
 from ...datagen.corpus.records import IGNORE_ID
+from ...datagen.simulation.regions import require_limits
 from ...datagen.simulation.scribbles.iterated_opening import OpeningSettings, opened_scribbles
 from ...datagen.simulation.scribbles.scribble_mixture import UserInput
 from ...models.ipn import NEUTRAL, IPNNetwork, IPNPrediction
 from ...models.roi import RoiRule, guidance_box, roi_align, roi_labels, roi_paste
 from ..losses import bootstrapped_cross_entropy, mean_iou
-from ..stage import Scheduled, StepResult
+from ..stage import Scheduled, Stage, StepResult
 from ..step_draws import drawn_number
 
 # The first round always has a scribble, however small the object.
 _FIRST_SCRIBBLES = OpeningSettings(allow_none=False)
 _LATER_SCRIBBLES = OpeningSettings()
+# Strides 1, 4, 8, 16 and 32.
+_MAX_SCALES = 5
 
 
 def ipn_step(
@@ -75,6 +78,26 @@ def ipn_step(
             yield result
         with torch.no_grad():
             aggregated = network.propagation.reference(current, aggregated)
+
+
+def check_rounds(stage: Stage, samples: Any, settings: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the samples, with these settings, serve `ipn_step` with its own."""
+    require_limits(0, 1, longest_from=settings["longest_from"])
+    last = frames_at(1.0, settings["num_frames"], settings["longest_from"])
+    if samples.num_frames != last:
+        raise ValueError(
+            f"num_frames ends at {last}, but samples have {samples.num_frames} frames; let it end there, or set "
+            f"sample_settings.num_frames={last}"
+        )
+    if min(settings["num_rounds"]) < 1:
+        raise ValueError(f"num_rounds is {settings['num_rounds']}; give two positive numbers")
+    weights = settings["scale_weights"]
+    if not 1 <= len(weights) <= _MAX_SCALES or not all(0 <= one < np.inf for one in weights) or not any(weights):
+        raise ValueError(f"scale_weights are {weights}; give 1 to {_MAX_SCALES} numbers of 0 or more, not all 0")
+    try:
+        RoiRule(scale=settings["roi_scale"])
+    except ValueError as error:
+        raise ValueError(f"roi_scale: {error}") from error
 
 
 def frames_at(position: float, num_frames: tuple[int, int], longest_from: float) -> int:

@@ -11,12 +11,16 @@ import torch
 from torch import Tensor
 
 from ...datagen.corpus.records import IGNORE_ID
+from ...datagen.samples.triplets import MIN_FRAMES, NUM_LABELS
+from ...datagen.simulation.regions import require_limits
 from ...models.aggregate import aggregate_logits, most_likely
 from ...models.propagation import PropagationNetwork, QueryFeatures
 from ..losses import bootstrapped_cross_entropy, matching_loss, mean_iou
 from ..networks import PROPAGATION
 from ..schedule import BootstrapSchedule, JumpCurriculum, LearningRateSchedule
 from ..stage import Scheduled, Stage, StepResult
+
+_STRIDE = 16
 
 
 def propagation_step(
@@ -34,8 +38,6 @@ def propagation_step(
     max_objects: objects beyond it are background. matching_weight: of a further loss, on the affinity between cells of
     which the batch knows that they show the same ("matches", see `match_cells`); 0, as published, for none.
     """
-    if max_objects < 1:
-        raise ValueError(f"max_objects is {max_objects}; give 1 or more")
     rgb, labels, selector = batch["rgb"], batch["labels"], batch["selector"][:, :max_objects]
     num_samples, num_objects = selector.shape
     labels = labels.where((labels <= num_objects) | (labels == IGNORE_ID), 0)
@@ -83,6 +85,20 @@ def propagation_step(
     return StepResult(loss=loss, metrics=metrics, predicted=predicted)
 
 
+def check_propagation(stage: Stage, samples: Any, settings: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the samples, with these settings, serve `propagation_step` with its own."""
+    num_frames = getattr(samples, "num_frames", MIN_FRAMES)
+    if num_frames != MIN_FRAMES:
+        raise ValueError(f"sample_settings.num_frames is {num_frames}; the step takes {MIN_FRAMES} frames, give that")
+    require_limits(1, NUM_LABELS, max_objects=settings["max_objects"])
+    require_limits(0, matching_weight=settings["matching_weight"])
+    if settings["matching_weight"] and getattr(samples, "match_cell", 0) != _STRIDE:
+        raise ValueError(
+            f"matching_weight is {settings['matching_weight']}, but samples here know no matches of cells of {_STRIDE} "
+            f"pixels; set it to 0, or take stills with sample_settings.match_cell={_STRIDE}"
+        )
+
+
 def _match(queries: QueryFeatures, memory_keys: tuple[Tensor, Tensor], matches: Tensor) -> tuple[Tensor, Tensor]:
     """Match frames 1 and 2 with frames 0 and 1, as far as they are memorised before: loss and share of hits."""
     num_samples = len(matches)
@@ -97,6 +113,8 @@ def _match(queries: QueryFeatures, memory_keys: tuple[Tensor, Tensor], matches: 
 
 
 _CURRICULUM = (5, 10, 15, 20, 25, 5)
+_DRAWN = "; ours: switched at the step instead of the end of an epoch, and caps of the draw mended, see `draw_frames`"
+_AFFINITY = "; the affinity is over the root of the key's channels, as in the code; the paper's Eq. 1 leaves it out"
 _FROZEN = {
     "crop_size": "vos_dataset.py, static_dataset.py",
     "micro_batch": "ours: batch norm is frozen, so samples do not depend on one another",
@@ -110,7 +128,7 @@ _FROZEN = {
 PROPAGATION_STATIC = Stage(
     name="propagation-static",
     summary="Propagation network on sequences composited from still images (stage 0 of MiVOS), the paper's numbers.",
-    start_from="ImageNet ResNet-50 (--init)",
+    start_from="ImageNet ResNet-50 (--init); ours: key heads alike, quiet decoder",
     network=PROPAGATION,
     size="full",
     data="stills",
@@ -134,7 +152,7 @@ PROPAGATION_STATIC = Stage(
         "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
         "curriculum": "a still has no jumps",
         "sample_settings": "static_dataset.py: the defaults of SequenceSettings",
-        "step_settings": "static_dataset.py: one object",
+        "step_settings": "static_dataset.py: one object" + _AFFINITY,
     },
 )
 
@@ -164,16 +182,16 @@ PROPAGATION_RENDERED = Stage(
         "batch_size": "4 a GPU on 2 GPUs; global here",
         "learning_rate": "Adam 1e-5, x0.1 at 450,000 of 500,000 steps",
         "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
-        "curriculum": "train.py: 5, then 10, 15, 20, 25, 5 (BL30K switch points)",
+        "curriculum": "train.py: 5, then 10, 15, 20, 25, 5 (BL30K switch points)" + _DRAWN,
         "sample_settings": "vos_dataset.py: area scale for BL30K; all else: the defaults of TripletSettings",
-        "step_settings": "vos_dataset.py: two objects",
+        "step_settings": "vos_dataset.py: two objects" + _AFFINITY,
     },
 )
 
 PROPAGATION_VIDEO = Stage(
     name="propagation-video",
     summary="Propagation network on DAVIS and YouTube-VOS (stage 2 of MiVOS), the paper's numbers.",
-    start_from="propagation-rendered (--init); without it twice the steps (--steps 300000)",
+    start_from="propagation-rendered (--init); without it twice the steps (--steps 300000), see bootstrap",
     network=PROPAGATION,
     size="full",
     data="clips",
@@ -195,11 +213,13 @@ PROPAGATION_VIDEO = Stage(
         "num_steps": "Mask-Propagation util/hyper_para.py, stage 2",
         "batch_size": "4 a GPU on 2 GPUs; global here",
         "learning_rate": "Adam 1e-5, x0.1 at 125,000 of 150,000 steps",
-        "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000",
-        "curriculum": "train.py: 5, then 10, 15, 20, 25, 5; YouTube-VOS counts its annotated frames, every 5th",
+        "bootstrap": "losses.py: all pixels until step 20,000, 15 % from step 70,000, of 300,000 steps too: for those "
+        "--set bootstrap.start=0.0667 --set bootstrap.end=0.2333",
+        "curriculum": "train.py: 5, then 10, 15, 20, 25, 5; YouTube-VOS counts its annotated frames, every 5th"
+        + _DRAWN,
         "sample_settings": "vos_dataset.py: area scale for real videos; the rule for objects is BL30K's alone; all "
         "else: the defaults of TripletSettings",
-        "step_settings": "vos_dataset.py: two objects",
+        "step_settings": "vos_dataset.py: two objects" + _AFFINITY,
     },
 )
 

@@ -13,6 +13,7 @@ from ...datagen.samples.parts import SamplePart
 from ..batches import Source, has_held_out, is_corpus, make_part
 from ..networks import PROPAGATION
 from ..pictures import MAX_ROWS
+from ..run_identity import index_sha256
 from ..stage import Stage
 from .held_out_batches import MAX_JUMP, NUM_SAMPLES, HeldOutBatches
 from .sequences import SequenceSettings, SequenceValidator, open_validation_sequences
@@ -93,17 +94,20 @@ def make_validators(
 
 def _of_places(settings: ValidationSettings, sources: Sequence[Source], device: torch.device) -> list[Validator]:
     trained_on = {_address(source.place) for source in sources}
+    # A copy of a corpus elsewhere holds the same clips.
+    indices_trained_on = {index_sha256(source.place) for source in sources} - {None}
     validators, names = [], {HeldOutBatches.name}
     for place, split in settings.places:
         _check_split(place, split)
-        if split != "val" and _address(place) in trained_on:
+        if split != "val" and (_address(place) in trained_on or index_sha256(place) in indices_trained_on):
             raise ValueError(
                 f"--validate-on {place}={split} holds clips that are trained on; validate on its split val, or on "
                 "another place"
             )
         name = _new_name(place, names)
         sequences = open_validation_sequences(place, split)
-        validators.append(SequenceValidator(name, sequences, settings.sequences, str(device)))
+        origin = _origin(place, split)
+        validators.append(SequenceValidator(name, sequences, settings.sequences, str(device), origin))
     return validators
 
 
@@ -117,8 +121,14 @@ def _of_own_clips(sources: Sequence[Source], settings: SequenceSettings, device:
         except ValueError:
             # Stills, or videos with sparse annotation: nobody asked for J and F on them, their batches serve.
             continue
-        validators.append(SequenceValidator(_new_name(source.place, names), sequences, settings, str(device)))
+        name, origin = _new_name(source.place, names), _origin(source.place, "val")
+        validators.append(SequenceValidator(name, sequences, settings, str(device), origin))
     return validators
+
+
+def _origin(place: Path | str, split: str) -> dict[str, str]:
+    digest = index_sha256(place)
+    return {"place": _address(place), "split": split, **({} if digest is None else {"digest": digest})}
 
 
 def _check_split(place: Path | str, split: str) -> None:

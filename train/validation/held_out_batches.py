@@ -61,10 +61,13 @@ class HeldOutBatches:
         if not window.count:
             raise ValueError("no held-out batch to validate on; the source of batches is empty")
         metrics = window.means()
+        has_iou = "val_iou" in metrics
         return Validation(
             metrics=metrics,
             pictures={} if picture is None else {self.name: picture},
-            score=metrics.get("val_iou", -metrics["val_loss"]),
+            score=metrics["val_iou"] if has_iou else -metrics["val_loss"],
+            # Which batches these are, the run's own identity tells.
+            measured={"metric": "val_iou" if has_iou else "minus val_loss"},
         )
 
 

@@ -1,8 +1,10 @@
 """J and F of a propagation network over whole videos: held-out clips of a corpus, or a folder in the DAVIS layout."""
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -50,20 +52,32 @@ class SequenceValidator:
     the protocol of DAVIS: void is not scored, and neither is the last frame.
 
     Metrics are <name>/J&F, <name>/J and <name>/F, means over all objects; the score is J&F. The picture has one row a
-    video: predictions tinted, the truth outlined. EvaluationError for a video that shows no object in its first frame.
+    video: predictions tinted, the truth outlined. origin: place and split of the videos, and a digest of them; without
+    one it is made of the names of their frames and the given masks. EvaluationError for a video that shows no object in
+    its first frame.
     """
 
     def __init__(
-        self, name: str, sequences: Sequence[AnnotatedSequence], settings: SequenceSettings, device: str = "cpu"
+        self,
+        name: str,
+        sequences: Sequence[AnnotatedSequence],
+        settings: SequenceSettings,
+        device: str = "cpu",
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         self.name, self.settings = name, settings
         self.sequences = chosen(sequences, settings)
+        digest = hashlib.sha256()
         for sequence in self.sequences:
-            if not object_ids(sequence.read_truth(0)):
+            given = sequence.read_truth(0)
+            digest.update(repr((sequence.name, sequence.frame_names, given.shape)).encode() + given.tobytes())
+            if not object_ids(given):
                 raise EvaluationError(
                     f"video {sequence.name} of {name} shows no object in its first frame, so nothing can be followed; "
                     "leave it out of the list"
                 )
+        limits = {limit: value for limit, value in asdict(settings).items() if limit != "num_shown"}
+        self._measured = {"metric": "J&F", "digest": digest.hexdigest(), **(origin or {}), **limits}
         self._propagation = PropagationSettings(
             memory_every=settings.memory_every, top_k=settings.top_k, short_side=settings.short_side, device=device
         )
@@ -81,6 +95,7 @@ class SequenceValidator:
             metrics={f"{self.name}/{measure}": means[f"{measure}-Mean"] for measure in ("J&F", "J", "F")},
             pictures={self.name: _stacked(rows)} if rows else {},
             score=means["J&F-Mean"],
+            measured=self._measured,
         )
 
     def _follow(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,12 +14,14 @@ class Validation:
     """What a validator found.
 
     metrics: name -> value, names unique among the validators of a run. pictures: name -> uint8 (H, W, 3), RGB.
-    score: the higher the better; it chooses the best checkpoint.
+    score: the higher the better; it chooses the best checkpoint. measured: what the score measures, as plain data with
+    its "metric" by name; scores are compared only where it is the same. Empty where that is not told.
     """
 
     metrics: Mapping[str, float]
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
     score: float | None = None
+    measured: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Validator(Protocol):
@@ -50,6 +52,5 @@ def validate(network: nn.Module, validators: Sequence[Validator], step: int) -> 
             module.training = mode
     metrics = {name: float(value) for one in found for name, value in one.metrics.items()}
     pictures = {name: picture for one in found for name, picture in one.pictures.items()}
-    return Validation(
-        metrics=metrics, pictures=pictures, score=next((one.score for one in found if one.score is not None), None)
-    )
+    scoring = next((one for one in found if one.score is not None), Validation(metrics={}))
+    return Validation(metrics=metrics, pictures=pictures, score=scoring.score, measured=scoring.measured)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..clicks.points import PIXELS_PER_POINT, random_points
 from ..mask_deformation import DeformationSettings, deform_mask, draw_deformation
-from ..regions import require_masks, require_share
+from ..regions import require_masks, require_range, require_share
 from ..robot.robot import DAVIS_ROBOT, RobotSettings, robot_strokes
 from ..robot.strokes import NO_STROKE, Stroke, draw_strokes
 
@@ -36,6 +36,7 @@ class AnnotatedInputSettings:
 
     def __post_init__(self) -> None:
         require_share(first_round_probability=self.first_round_probability)
+        require_range("pixels_per_point", self.pixels_per_point, 1)
 
 
 PUBLISHED = AnnotatedInputSettings()

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from vosforge.datagen.compositing.still_folder import Backgrounds, StillFolder
+from vosforge.datagen.compositing import still_folder
+from vosforge.datagen.compositing.still_folder import Backgrounds, StillFolder, read_ids
 from vosforge.datagen.compositing.stills import CorpusStills, Still, StillMixture, paint_instances
 from vosforge.datagen.corpus.reader import Corpus
 from vosforge.datagen.corpus.records import ClipEntry
@@ -42,6 +43,30 @@ def test_pairs_lie_side_by_side_or_in_sibling_folders(tmp_path):
         assert np.abs(still.rgb[7, 10].astype(int) - (200, 50, 20)).max() <= 3
 
 
+def test_a_folder_whose_masks_are_all_empty_is_named(tmp_path):
+    for name in "abc":
+        write_still(tmp_path / f"{name}.jpg", tmp_path / f"{name}.png", value=1)
+    with pytest.raises(ValueError, match=rf"none of the 3 masks looked at in {tmp_path} shows .* 128 and above"):
+        StillFolder(tmp_path)
+    write_still(tmp_path / "c.jpg", tmp_path / "c.png")
+    assert len(StillFolder(tmp_path)) == 3
+
+
+def test_opening_reads_masks_only_until_one_shows_an_object(tmp_path, monkeypatch):
+    for number in range(6):
+        write_still(tmp_path / f"{number}.jpg", tmp_path / f"{number}.png", value=255 * (number == 2))
+    (tmp_path / "1.png").write_bytes(b"broken")
+    read = []
+    monkeypatch.setattr(still_folder, "read_ids", lambda path: read.append(path.stem) or read_ids(path))
+    StillFolder(tmp_path)
+    assert read == ["0", "1", "2"]
+    read.clear()
+    monkeypatch.setattr(still_folder, "MAX_MASKS_LOOKED_AT", 2)
+    with pytest.raises(ValueError, match="none of the 2 masks looked at"):
+        StillFolder(tmp_path)
+    assert read == ["0", "3"]
+
+
 def test_palette_masks_hold_ids_and_grey_ones_are_cut_at_128(tmp_path):
     write_still(tmp_path / "p.jpg", tmp_path / "p.png", value=7, palette=True)
     write_still(tmp_path / "q.jpg", tmp_path / "q.png", value=255, palette=True)
@@ -53,6 +78,7 @@ def test_palette_masks_hold_ids_and_grey_ones_are_cut_at_128(tmp_path):
 
 def test_void_alone_is_no_object_in_the_palette_of_davis(tmp_path):
     write_still(tmp_path / "v.jpg", tmp_path / "v.png")
+    write_still(tmp_path / "w.jpg", tmp_path / "w.png")
     ids = np.zeros((14, 20), np.uint8)
     ids[3:9, 4:12] = 255
     (tmp_path / "v.png").write_bytes(encode_palette_png(ids))

@@ -128,6 +128,9 @@ def test_part_gives_the_same_sample_by_frame_and_by_clip_and_batches(tiny_corpus
         ({"window": 2}, "give 3 or more"),
         ({"short_side": 48}, "at least crop_size"),
         ({"flip_probability": 2.0}, "flip_probability"),
+        ({"shear_degrees": 90.0}, "shear_degrees is 90.0, it must be from 0 to 80"),
+        ({"frame_rotation_degrees": -1.0}, "frame_rotation_degrees is -1.0, it must be at least 0"),
+        ({"max_resamples": -1}, "max_resamples is -1, it must be at least 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong, message):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing
-from conftest import moving_squares
+from moving_squares import moving_squares
 from vosforge.models.propagation import train_batch_norm
 from vosforge.train.distributed import ALONE, RankGroup
 from vosforge.train.frozen import freeze

@@ -152,12 +152,14 @@ def test_broken_mask_is_named(tmp_path):
 
 @pytest.mark.parametrize("name", ["duts", "ecssd", "hrsod", "big", "msra10k", "fss-1000"])
 def test_wrong_root_says_what_was_expected_and_found(name, tmp_path):
-    (tmp_path / "holiday").mkdir()
-    (tmp_path / "notes.txt").touch()
+    # A folder below one of its own: what lies around it is looked at too.
+    root = tmp_path / "stills"
+    (root / "holiday").mkdir(parents=True)
+    (root / "notes.txt").touch()
     with pytest.raises(SourceLayoutError) as caught:
-        open_source(name, tmp_path).list_clips()
+        open_source(name, root).list_clips()
     message = str(caught.value)
-    assert str(tmp_path) in message and "expected" in message and "found holiday/, notes.txt" in message
+    assert str(root) in message and "expected" in message and "found holiday/, notes.txt" in message
     assert ".jpg" in message and ".png" in message and "; give" not in message
 
 

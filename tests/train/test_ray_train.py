@@ -52,9 +52,9 @@ def finished_steps(folder):
     return read_checkpoint(last)["step"] if last.exists() else 0
 
 
-def has_process_of_training(raylet):
+def processes_of_training(raylet):
     children = Path(f"/proc/{raylet}/task/{raylet}/children").read_text().split()
-    return any(b"RayTrainWorker" in Path(f"/proc/{child}/cmdline").read_bytes() for child in children)
+    return [int(child) for child in children if b"RayTrainWorker" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 @pytest.mark.slow
@@ -67,9 +67,11 @@ def test_run_goes_on_from_its_checkpoint_after_a_node_was_lost(cluster, request_
         end = time.monotonic() + PATIENCE
         while finished_steps(request.out) < 5 and time.monotonic() < end:
             time.sleep(0.05)
-        # kill -9 of a raylet, as a machine that loses its power; its processes die of it. The third node is free.
+        # kill -9 of a raylet and its process, as a machine that loses its power. The third node is free.
         raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
-        os.kill(next(pid for pid in raylets if has_process_of_training(pid)), signal.SIGKILL)
+        lost = next((pid, *found) for pid in raylets if (found := processes_of_training(pid)))
+        for pid in lost:
+            os.kill(pid, signal.SIGKILL)
         seen.append(finished_steps(request.out))
 
     threading.Thread(target=strike, daemon=True).start()

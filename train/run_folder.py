@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from ..datagen.storage import folder_lock
 from ..datagen.storage.files import atomic_write_json, is_temporary, read_json, remove_files
-from ..datagen.storage.folder_lock import hold_lock
 from ..datagen.storage.store import open_store
 from .request import RunRequest
 from .run_identity import FINGERPRINT, run_identity, with_defaults
@@ -44,7 +44,7 @@ def claim_folder(request: RunRequest) -> Iterator[None]:
         raise ValueError(f"{out} is not empty and holds no run; give a new or empty folder")
     out.mkdir(parents=True, exist_ok=True)
     refusal = ValueError(f"{out} is being trained by another process; wait for it or use another --out")
-    with hold_lock(out / ".lock", refusal):
+    with folder_lock.hold_lock(out / folder_lock.NAME, refusal):
         for folder in (out, out / "checkpoints", out / "pictures", *out.glob("validation/*")):
             remove_files(*[entry for entry in folder.glob(".*") if is_temporary(entry)])
         if config_path.exists():
@@ -142,7 +142,7 @@ def _absolute(place: Path | str) -> str:
 
 def _is_foreign(entry: Path) -> bool:
     # A run killed before its config.json was whole leaves its lock and a temporary file, and one on Ray its records.
-    return entry.name not in (".lock", RAY_FOLDER) and not is_temporary(entry)
+    return entry.name not in (folder_lock.NAME, RAY_FOLDER) and not is_temporary(entry)
 
 
 def _check_settings(out: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:

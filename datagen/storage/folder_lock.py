@@ -8,6 +8,9 @@ import weakref
 from pathlib import Path
 from typing import BinaryIO
 
+NAME = ".lock"
+"""What the lock file of a folder is called."""
+
 _HELD: weakref.WeakSet[BinaryIO] = weakref.WeakSet()
 
 

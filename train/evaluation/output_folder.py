@@ -10,14 +10,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...datagen.storage.folder_lock import hold_lock
+from ...datagen.storage import folder_lock
 from .errors import EvaluationError
 
-DATA_MARKS = ("index.json", "JPEGImages", "meta.json")
-"""What a corpus, a DAVIS tree and a split of YouTube-VOS have."""
 TREE_MARKS = ("index.json", "JPEGImages")
 """What a corpus, and a tree of DAVIS or YouTube-VOS, have at their top."""
-LOCK_NAME = ".lock"
+DATA_MARKS = (*TREE_MARKS, "meta.json")
+"""What a corpus, a DAVIS tree and a split of YouTube-VOS have."""
 PARTIAL_MARK = ".partial"
 
 
@@ -50,7 +49,7 @@ def hold_output_folder(out: Path) -> Iterator[None]:
     """
     out.mkdir(parents=True, exist_ok=True)
     refusal = EvaluationError(f"{out} is being written by another run; wait for it, or give another --out")
-    with hold_lock(out / LOCK_NAME, refusal):
+    with folder_lock.hold_lock(out / folder_lock.NAME, refusal):
         yield
 
 

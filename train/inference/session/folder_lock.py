@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import BinaryIO
 
-from ....datagen.storage.folder_lock import hold_lock
-
-NAME = ".lock"
+from ....datagen.storage.folder_lock import NAME, hold_lock
 
 
 def hold_folder(folder: Path) -> BinaryIO:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, UnidentifiedImageError
 
+from ....datagen.storage import folder_lock
 from ....datagen.storage.files import is_temporary
 from ...evaluation.output_folder import check_output_folder
-from . import annotation_store, folder_lock, session_file
+from . import annotation_store, session_file
 from .store import FOLDER
 
 if TYPE_CHECKING:

@@ -101,13 +101,14 @@ class ResultStore:
         self._remove((t, number) for t, known in self._revisions.items() for number in known if number > revision)
 
     def forget_unseen(self, views: Collection[View], given: Collection[int]) -> None:
-        """Remove what none of these views shows, and none that is as new as the oldest of them.
+        """Remove revisions that none of these views shows: older ones than the oldest view's, and those hidden in all.
 
-        given: the frames of which there may be many revisions, looked at one by one.
+        given: the frames that are written again and again, of which what lies between the views goes too; elsewhere a
+        newer view shows what lies between.
         """
         hidden = frozenset().union(*(view.hidden for view in views))
         oldest = View(revision=min(view.revision for view in views), hidden=hidden)
-        dead, unseen = unseen_revisions(views), []
+        given, dead, unseen = set(given), unseen_revisions(views), []
         for t, known in self._revisions.items():
             least = self.revision_of(t, oldest) or 0
             seen = {self.revision_of(t, view) for view in views} if t in given else known

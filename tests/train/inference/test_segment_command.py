@@ -39,11 +39,25 @@ def place(tmp_path):
     return tmp_path
 
 
-def segment(place, *flags: str) -> int:
+OTHERS = {
+    "ipn": ("--ipn={place}/ipn.pt",),
+    "atnet": ("--atnet={place}/atnet.pt",),
+    "wild": ("--osvos={place}/osvos.pt", "--clicknet={place}/clicknet.pt", "--tuning-iterations=2"),
+}
+"""System -> the flags of its networks, which `other_networks` writes."""
+
+
+def segment(place, *flags: str, networks: tuple[str, ...] = ("--propagation={place}/propagation.pt",)) -> int:
     """Run the command on the frames of the place."""
-    given = [str(place / "frames"), "--session", str(place / "session"), "--out", str(place / "out")]
-    networks = ["--propagation", str(place / "propagation.pt"), "--device", "cpu"]
-    return run(tyro.cli(Segment, args=[*given, *networks, *flags]))
+    given = [str(place / "frames"), "--session", str(place / "session"), "--out", str(place / "out"), "--device", "cpu"]
+    return run(tyro.cli(Segment, args=[*given, *(flag.format(place=place) for flag in networks), *flags]))
+
+
+@pytest.fixture
+def other_networks(place):
+    """Checkpoints of tiny networks of the other three systems."""
+    for kind in ("ipn", "atnet", "osvos", "clicknet"):
+        write_tiny_checkpoint(place / f"{kind}.pt", kind)
 
 
 def test_masks_scribbles_and_clicks_make_masks_of_all_frames(place, capsys):
@@ -54,6 +68,41 @@ def test_masks_scribbles_and_clicks_make_masks_of_all_frames(place, capsys):
     assert len(list((place / "out" / "overlays").iterdir())) == 5
     assert np.array_equal(decode_ids((place / "out" / "f0.png").read_bytes()), WORLD.truth(0))
     assert "5 masks" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("other_networks")
+@pytest.mark.parametrize("system", OTHERS)
+def test_each_system_segments_and_goes_on(place, capsys, system):
+    first = (f"--mask=0={place / 'mask0.png'}", f"--scribbles={place / 'scribbles.json'}")
+    assert segment(place, *first, networks=OTHERS[system]) == 0
+    before = (place / "out" / "f0.png").read_bytes()
+    assert np.array_equal(decode_ids(before), WORLD.truth(0))
+    assert "given were frames 0, 2" in capsys.readouterr().out
+    assert segment(place, "--click=3:8:+40,24", networks=OTHERS[system]) == 0
+    assert "given were frames 0, 2, 3" in capsys.readouterr().out
+    assert (place / "out" / "f0.png").read_bytes() == before
+    with pytest.raises(ValueError, match=r"the session in .* is one of .*, not of MiVOS"):
+        segment(place)
+
+
+@pytest.mark.usefixtures("other_networks")
+@pytest.mark.parametrize(
+    ("networks", "message"),
+    [
+        ((), "no checkpoint is given; give --propagation for MiVOS; --ipn for IPN; --atnet for ATNet; --osvos for"),
+        (OTHERS["ipn"] + OTHERS["atnet"], "--ipn and --atnet are of several systems; give --propagation for MiVOS"),
+        (("--fusion={place}/fusion.pt",), "MiVOS needs --propagation beside --fusion"),
+        (OTHERS["wild"][1:], "the wild session needs --osvos beside --clicknet"),
+        (OTHERS["wild"][:1], "scribbles and clicks need a click network; give --clicknet"),
+        ((*OTHERS["ipn"], "--top-k=20"), "--top-k is of MiVOS, not of IPN; leave it out"),
+        ((*OTHERS["atnet"], "--tuning-iterations=20"), "--tuning-iterations is of the wild session, not of ATNet"),
+        (("--ipn={place}/atnet.pt",), "holds a network of kind 'atnet', expected 'ipn'"),
+    ],
+)
+def test_networks_that_make_no_system_are_named(place, networks, message):
+    with pytest.raises(ValueError, match=message):
+        segment(place, "--click=1:2:+30,40", networks=networks)
+    assert not (place / "out").exists() and not (place / "session").exists()
 
 
 def test_a_second_call_goes_on_with_the_session(place, capsys):

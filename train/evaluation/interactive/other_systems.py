@@ -52,13 +52,12 @@ def _wild(
     networks: Mapping[str, Any], inference: InferenceSettings, device: str, iterations: int, folder: Path | None
 ) -> Session:
     from ...inference.click_interaction import ClickNetSettings
-    from ...inference.osvos_tuning import tuning_for
     from ...inference.session.wild import WildSession
     from ...inference.session.wild_settings import WildSettings
 
     settings = WildSettings(
         clicks=ClickNetSettings(short_side=inference.short_side),
-        tuning=tuning_for(networks["osvos"], iterations=iterations, short_side=inference.short_side),
+        tuning_iterations=iterations,
         device=device,
         undo_depth=0,
         measure_times=True,

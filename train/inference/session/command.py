@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .frames import FrameSource
     from .given_inputs import FrameInputs
-    from .mivos import MiVOSSession
+    from .video_session import VideoSession
 
 STOPPED = 130
 GOES_ON = "what was set is kept, the same command without inputs goes on"
@@ -26,7 +26,8 @@ class Segment:
     """Segment a video from masks, scribbles and clicks on some of its frames, and go on from there with more of them.
 
     The session is kept in a folder: the same command with further inputs corrects what is there, and carries the
-    corrections through the video. What is stopped or killed goes on with the next call.
+    corrections through the video. What is stopped or killed goes on with the next call. The networks say which system
+    answers: --propagation MiVOS, --ipn IPN, --atnet ATNet, --osvos OSVOS with a click network.
     """
 
     video: Positional[Path]
@@ -35,12 +36,20 @@ class Segment:
     """Folder of the session; begun where there is none."""
     out: Path
     """Folder for the masks: palette pictures, named as the frames of a folder are, or by number."""
-    propagation: Path
-    """Checkpoint of a propagation network."""
+    propagation: Path | None = None
+    """Checkpoint of a propagation network (MiVOS)."""
     s2m: Path | None = None
-    """Checkpoint of a Scribble-to-Mask network; needed for scribbles and clicks."""
+    """Checkpoint of a Scribble-to-Mask network; MiVOS needs it for scribbles and clicks."""
     fusion: Path | None = None
-    """Checkpoint of a fusion network; without one, masks of two frames are blended by distance."""
+    """Checkpoint of a fusion network (MiVOS); without one, masks of two frames are blended by distance."""
+    ipn: Path | None = None
+    """Checkpoint of IPN, stage ipn-clips."""
+    atnet: Path | None = None
+    """Checkpoint of ATNet, stage atnet-t."""
+    osvos: Path | None = None
+    """Checkpoint of an OSVOS parent network, which is tuned to the given frames."""
+    clicknet: Path | None = None
+    """Checkpoint of a click network; needed beside --osvos for scribbles and clicks."""
     mask: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FRAME=PNG")] = ()
     """Masks of all objects of a frame: a palette picture of their ids, or one of 0 and 255 for object 1. An object that
     it does not show is not in the frame. Give the flag again for more."""
@@ -55,11 +64,13 @@ class Segment:
     short_side: int | None = None
     """Pixels of the networks' input on the shorter side; the video's own without it."""
     top_k: int = 50
-    """Memory cells each query cell reads; 0 reads all."""
+    """Memory cells each query cell reads; 0 reads all (MiVOS)."""
     memory_every: int = 5
-    """Frames between two memory frames."""
+    """Frames between two memory frames (MiVOS)."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Precision of propagation."""
+    """Precision of propagation (MiVOS)."""
+    tuning_iterations: int = 500
+    """Updates by which OSVOS learns an object, each time that frames were given."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the networks run; auto takes CUDA where there is one."""
 
@@ -68,30 +79,18 @@ def run(command: Segment) -> int:
     """Apply the inputs, propagate and write all masks; returns 0, or 130 when it was stopped. ValueError, OSError."""
     import numpy as np
 
+    from .chosen_session import choose_system, open_chosen_session
     from .given_inputs import collect_inputs
-    from .mivos_settings import MiVOSSettings
-    from .open_session import open_mivos_session
     from .output_folders import check_folders, check_masks
 
     check_folders(command)
     frames = open_frames(command.video)
     check_masks(command.out, mask_names(frames))
     inputs = collect_inputs(command.mask, command.scribbles, command.click, frames.num_frames, frames.size)
-    settings = MiVOSSettings(
-        memory_every=command.memory_every,
-        top_k=command.top_k or None,
-        short_side=command.short_side,
-        device=command.device,
-        precision=command.precision,
-        fusion="difference" if command.fusion else "linear",
-        # So many that all inputs can be taken back.
-        undo_depth=2 * len(inputs),
-    )
-    if command.s2m is None and any(not isinstance(one, np.ndarray) for _, given in inputs for one in given.values()):
-        raise ValueError("scribbles and clicks need a Scribble-to-Mask network; give --s2m")
-    paths = {"propagation": command.propagation, "s2m": command.s2m, "fusion": command.fusion}
-    checkpoints = {name: path for name, path in paths.items() if path is not None}
-    with open_mivos_session(checkpoints, settings, command.session) as session:
+    draws = any(not isinstance(one, np.ndarray) for _, given in inputs for one in given.values())
+    system = choose_system(command, draws=draws)
+    # So many steps that all inputs can be taken back.
+    with open_chosen_session(command, system, undo_depth=2 * len(inputs)) as session:
         enter(command, session, frames, inputs)
         try:
             give(session, inputs)
@@ -109,7 +108,7 @@ def run(command: Segment) -> int:
     return 0
 
 
-def enter(command: Segment, session: MiVOSSession, frames: FrameSource, inputs: Sequence[FrameInputs]) -> None:
+def enter(command: Segment, session: VideoSession, frames: FrameSource, inputs: Sequence[FrameInputs]) -> None:
     """Go on with the session in its folder, or begin it; ValueError when the inputs do not fit it."""
     from .draft import check_inputs
     from .given_inputs import ids_in
@@ -133,7 +132,7 @@ def enter(command: Segment, session: MiVOSSession, frames: FrameSource, inputs: 
         session.start(frames, ids)
 
 
-def give(session: MiVOSSession, inputs: Sequence[FrameInputs]) -> None:
+def give(session: VideoSession, inputs: Sequence[FrameInputs]) -> None:
     """Give and commit all inputs; none of them when that fails or is stopped, for given twice they would add up."""
     try:
         for t, given in inputs:
@@ -145,7 +144,7 @@ def give(session: MiVOSSession, inputs: Sequence[FrameInputs]) -> None:
         raise
 
 
-def propagate(session: MiVOSSession) -> None:
+def propagate(session: VideoSession) -> None:
     """Carry what waits through the video, with a bar on stderr."""
     from rich.console import Console
     from rich.progress import track
@@ -173,7 +172,7 @@ def mask_names(frames: FrameSource) -> list[str]:
     return [f"{stem}.png" for stem in stems]
 
 
-def write_masks(command: Segment, session: MiVOSSession, frames: FrameSource) -> None:
+def write_masks(command: Segment, session: VideoSession, frames: FrameSource) -> None:
     """Write the masks of all frames as palette pictures, and the frames under them where asked; OSError."""
     from ....datagen.imaging.images import encode_jpeg, encode_palette_png, overlay
     from ....datagen.storage.files import atomic_write

@@ -34,5 +34,6 @@ class WildSession(VideoSession):
             if network is not None:
                 network.to(settings.device).eval()
         if settings.tuning is None:
-            settings = replace(settings, tuning=tuning_for(osvos))
+            iterations, short_side = settings.tuning_iterations, settings.clicks.short_side
+            settings = replace(settings, tuning=tuning_for(osvos, iterations=iterations, short_side=short_side))
         super().__init__(settings, partial(WildEngine, clicknet, osvos, settings), folder)

@@ -11,9 +11,10 @@ from .session_settings import SessionSettings
 class WildSettings(SessionSettings):
     """How a session answers.
 
-    clicks: how clicks become a mask. tuning: how OSVOS learns the frames with given masks; Benard and Gygli tune it for
-    500 iterations. None takes what `tuning_for` says of the network.
+    clicks: how clicks become a mask. tuning: how OSVOS learns the frames with given masks; None takes what `tuning_for`
+    says of the network, with tuning_iterations (published 500) and the short side of the clicks.
     """
 
     clicks: ClickNetSettings = field(default_factory=ClickNetSettings)
     tuning: TuningSettings | None = None
+    tuning_iterations: int = 500

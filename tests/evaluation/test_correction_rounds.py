@@ -12,15 +12,16 @@ from PIL import Image
 from vosforge.datagen.simulation.robot.strokes import draw_strokes
 from vosforge.train.evaluation.cli import main
 from vosforge.train.evaluation.errors import EvaluationError
+from vosforge.train.evaluation.rounds import work
 from vosforge.train.evaluation.rounds.correction import (
     MethodScores,
     RoundsSettings,
-    correct_and_score,
     correct_frame,
     frames_to_correct,
     score_rounds,
 )
 from vosforge.train.evaluation.rounds.methods import grabcut, scribble_methods
+from vosforge.train.evaluation.rounds.work import RoundsJob, run_frame
 from vosforge.train.evaluation.sequences import open_sequences
 
 SETTINGS = RoundsSettings(frames_per_sequence=2, min_object_area=50)
@@ -185,10 +186,13 @@ def test_a_checkpoint_and_grabcut_leave_a_table_numbers_and_a_sheet(tree, tmp_pa
     assert ours["J"][0] == pytest.approx(np.mean([one["J"][0] for one in ours["objects"]]))
     methods = scribble_methods([f"ours={path}"], True, None, "cpu")
     (frame, *_) = frames_to_correct(open_sequences(tree).sequences, SETTINGS)
-    for method, _ in methods.values():
+    for label, (method, about) in methods.items():
         # What is handed to other processes must survive the way.
-        far = correct_and_score(*pickle.loads(pickle.dumps(((method, SETTINGS), frame))))
-        assert far == correct_and_score((method, SETTINGS), frame)
+        here, there = (
+            RoundsJob(method=method, about=about, settings=SETTINGS, folder=tmp_path / place / label)
+            for place in ("here", "there")
+        )
+        assert run_frame(*pickle.loads(pickle.dumps((there, frame)))) == run_frame(here, frame)
     with Image.open(out / "rounds.png") as sheet:
         assert sheet.size[0] > 4 * 320
     page = (out / "report.html").read_text()
@@ -196,6 +200,57 @@ def test_a_checkpoint_and_grabcut_leave_a_table_numbers_and_a_sheet(tree, tmp_pa
     text = shown_text(page)
     assert "2 frames with 3 objects" in text and f"J after 2 rounds, ours {ours['J'][1]:.3f}" in text
     assert "J of each object after the last round" in text and "size tiny" in text
+
+
+def test_finished_frames_are_taken_over_and_damaged_ones_corrected_again(frames, tmp_path):
+    calls = []
+
+    def counted(*given):
+        calls.append(given)
+        return keep_strokes(*given)
+
+    job = RoundsJob(method=counted, about={"method": "strokes"}, settings=SETTINGS, folder=tmp_path)
+    (frame, *_) = frames
+    first = run_frame(job, frame)
+    num_calls = len(calls)
+    assert num_calls == 3 and run_frame(job, frame) == first and len(calls) == num_calls
+    name = frame.sequence.frame_names[frame.number]
+    folder = tmp_path / frame.sequence.name
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}.json",
+        *(f"{name}-{number}.png" for number in (1, 2, 3)),
+    }
+    for damage in (folder / f"{name}.json", folder / f"{name}-2.png"):
+        damage.write_bytes(damage.read_bytes()[:40])
+        assert run_frame(job, frame) == first
+    assert len(calls) == 3 * num_calls
+    other = replace(job, settings=replace(SETTINGS, seed=5))
+    with pytest.raises(
+        EvaluationError, match=r"other settings or data \(seed was 0, is 5\); give another --out, or --over"
+    ):
+        run_frame(other, frame)
+    changed = replace(frame, truth=np.where(frame.truth == 1, 2, frame.truth))
+    with pytest.raises(EvaluationError, match="data_sha256 was"):
+        run_frame(job, changed)
+    run_frame(replace(other, overwrite=True), frame)
+    assert len(calls) == 4 * num_calls and run_frame(other, frame) and len(calls) == 4 * num_calls
+
+
+def test_a_killed_run_leaves_no_record_of_a_frame_half_written(frames, tmp_path, monkeypatch):
+    job = RoundsJob(method=keep_strokes, about={"method": "strokes"}, settings=SETTINGS, folder=tmp_path)
+    (frame, *_) = frames
+    run_frame(job, frame)
+    record = tmp_path / frame.sequence.name / f"{frame.sequence.frame_names[frame.number]}.json"
+
+    def killed(path, content):
+        raise KeyboardInterrupt
+
+    other = replace(job, settings=replace(SETTINGS, seed=5), overwrite=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "atomic_write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_frame(other, frame)
+    assert not record.exists()
 
 
 def test_mistakes_are_told_in_one_line(tree, tmp_path, capsys):

@@ -3,6 +3,7 @@
 import json
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from fusion_world import IDS, frame_of, write_clips
 from html_page import assert_whole, shown_text
 from rich.console import Console
+from tiny_checkpoints import write_tiny_checkpoint
 from vosforge.datagen.storage.files import sha256_of_file
 from vosforge.models.propagation import SIZES, PropagationNetwork
 from vosforge.train.checkpoint import checkpoint_content, save_atomically
@@ -157,6 +159,23 @@ def test_the_summary_counts_objects_and_compares_with_linear_blending():
     }
 
 
+def test_a_finished_sequence_is_taken_over_and_a_damaged_one_computed_again(sequence, propagated, tmp_path):
+    path = str(write_tiny_checkpoint(tmp_path / "propagation.pt", "propagation"))
+    hashes = {path: sha256_of_file(Path(path))}
+    job = FusionJob(propagation=path, hashes=hashes, settings=SETTINGS, folder=tmp_path / "pairs")
+    first = run_pairs(job, sequence)
+    num_calls = len(propagated)
+    (again,) = run_pairs(job, sequence)
+    assert len(propagated) == num_calls and again.scores == first[0].scores and again.worst == first[0].worst
+    assert again.middle_picture == first[0].middle_picture and again.worst_picture == first[0].worst_picture
+    for damage in (tmp_path / "pairs" / "squares.json", tmp_path / "pairs" / "squares" / "0-6-worst.jpg"):
+        damage.write_bytes(damage.read_bytes()[:40])
+        assert run_pairs(job, sequence)[0].scores == first[0].scores
+    assert len(propagated) == 3 * num_calls
+    with pytest.raises(EvaluationError, match="min_area was 10, is 20"):
+        run_pairs(replace(job, settings=replace(SETTINGS, min_area=20)), sequence)
+
+
 def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
     files = {}
     for name, network in zip(("propagation", "fusion"), networks, strict=True):
@@ -182,12 +201,18 @@ def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
     assert "3 pairs of interactions" in text and "J between the two interactions" in text
     assert results["propagation_sha256"] == sha256_of_file(files["propagation"])
     # What is handed to other processes must survive the way.
-    job = FusionJob(propagation=str(files["propagation"]), settings=SETTINGS)
+    path = str(files["propagation"])
+    hashes = {path: results["propagation_sha256"]}
+    job = FusionJob(propagation=path, hashes=hashes, settings=SETTINGS, folder=tmp_path / "here")
     (sequence,) = open_sequences(root, from_first=False).sequences
-    (there,), (here,) = (run_pairs(*pickle.loads(pickle.dumps((job, sequence)))), run_pairs(job, sequence))
+    far = replace(job, folder=tmp_path / "there")
+    (there,), (here,) = (run_pairs(*pickle.loads(pickle.dumps((far, sequence)))), run_pairs(job, sequence))
     assert there.scores == here.scores and np.array_equal(there.picture("worst"), here.picture("worst"))
     # A fusion checkpoint may have any label, that of a file "propagation.pt" too.
-    evaluate_fusion(replace(command, checkpoint=(f"propagation={files['fusion']}",)), Console(quiet=True))
+    other = replace(command, checkpoint=(f"propagation={files['fusion']}",))
+    with pytest.raises(EvaluationError, match=r"holds results of other settings or data \(fusions_sha256 was"):
+        evaluate_fusion(other, Console(quiet=True))
+    evaluate_fusion(replace(other, overwrite=True), Console(quiet=True))
     results = json.loads((tmp_path / "out" / "fusion.json").read_text())
     assert results["propagation_sha256"] == sha256_of_file(files["propagation"])
     assert results["checkpoints_sha256"] == {"propagation": sha256_of_file(files["fusion"])}

@@ -24,10 +24,11 @@ class Fusion(SequenceOptions, PropagationOptions):
     """Give two frames of every sequence their true masks, one after the other, and score the frames between them.
 
     Scored are the masks of the first interaction, those of the second, both blended by distance, and fusion networks.
+    Finished sequences are kept: the same command goes on where it stopped.
     """
 
     out: Path
-    """Folder for fusion.json, report.html and fusion.png."""
+    """Folder for fusion.json, report.html, fusion.png and the finished sequences."""
     propagation: Path
     """Checkpoint of the propagation network that carries the masks."""
     checkpoint: UseAppendAction[tuple[Annotated[str, arg(metavar="[LABEL=]FILE")], ...]] = ()
@@ -41,6 +42,8 @@ class Fusion(SequenceOptions, PropagationOptions):
     """Memory cells that carry the difference maps: 0 for all, as the published code has it; 50 as the paper's text."""
     min_area: int = 100
     """Pixels that an object must show in the first frame."""
+    overwrite: bool = False
+    """Compute again what OUT already holds."""
     pictures: int = 12
     """Frames on the sheet of pictures, 0 for none."""
 
@@ -81,7 +84,14 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
             attention_top_k=command.attention_top_k or None,
         )
         hashes = checked_hashes(propagation, fusions)
-    job = FusionJob(propagation=propagation, fusions=fusions, hashes=hashes, settings=settings)
+    job = FusionJob(
+        propagation=propagation,
+        fusions=fusions,
+        hashes=hashes,
+        settings=settings,
+        folder=command.out.absolute() / "pairs",
+        overwrite=command.overwrite,
+    )
     found = command.open_sequences(from_first=False)
     sequences = found.sequences
     with hold_output_folder(command.out):

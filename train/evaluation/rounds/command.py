@@ -17,17 +17,20 @@ if TYPE_CHECKING:
     from ....datagen.farm.task import FarmSettings
     from ..sequences import SequenceSet
     from .correction import Frame, MethodScores, Round, RoundsSettings
-    from .methods import Corrector
+    from .work import RoundsJob
 
 RESULTS_SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rounds(SequenceOptions, NetworkOptions):
-    """Correct frames in rounds: the DAVIS robot scribbles on what is wrong, a Scribble-to-Mask checkpoint answers."""
+    """Correct frames in rounds: the DAVIS robot scribbles on what is wrong, a Scribble-to-Mask checkpoint answers.
+
+    Finished frames are kept: the same command goes on where it stopped.
+    """
 
     out: Path
-    """Folder for rounds.json, report.html and rounds.png."""
+    """Folder for rounds.json, report.html, rounds.png and the masks after each round."""
     checkpoint: UseAppendAction[tuple[Annotated[str, arg(metavar="[LABEL=]FILE")], ...]] = ()
     """A checkpoint of an s2m stage; give the flag again for more."""
     grabcut: bool = False
@@ -42,6 +45,8 @@ class Rounds(SequenceOptions, NetworkOptions):
     """Pixels that an object must show to be scribbled on and scored."""
     seed: int = 0
     """Seed of the robot."""
+    overwrite: bool = False
+    """Compute again what OUT already holds."""
     pictures: int = 12
     """Frames on the sheet of pictures, 0 for none."""
 
@@ -61,6 +66,7 @@ def evaluate_rounds(command: Rounds, console: Console) -> dict[str, MethodScores
     from .correction import RoundsSettings, frames_to_correct
     from .methods import scribble_methods
     from .report import NUM_STRIPS
+    from .work import RoundsJob
 
     with as_evaluation_errors():
         settings = RoundsSettings(
@@ -81,12 +87,19 @@ def evaluate_rounds(command: Rounds, console: Console) -> dict[str, MethodScores
     with hold_output_folder(command.out):
         scores: dict[str, MethodScores] = {}
         shown: dict[str, dict[int, list[Round]]] = {}
-        for label, (method, _) in methods.items():
+        for label, (method, about) in methods.items():
+            job = RoundsJob(
+                method=method,
+                about=about | {"short_side": command.short_side},
+                settings=settings,
+                folder=command.out.absolute() / "runs" / label,
+                overwrite=command.overwrite,
+            )
             # The first method decides which frames are the worst; of the others the same ones are kept.
             keep, num_worst = (
                 (set(next(iter(shown.values()))), 0) if shown else (_pictured(command, frames), NUM_STRIPS)
             )
-            scores[label], shown[label] = _run(label, method, frames, (settings, farm), keep, num_worst, console)
+            scores[label], shown[label] = _run(label, job, frames, farm, keep, num_worst, console)
         num_objects = len(next(iter(scores.values())).objects)
         console.print(rounds_table(scores, f"{found.root}, {found.split}: {len(frames)} frames, {num_objects} objects"))
         _write(command, settings, found, frames, {label: about for label, (_, about) in methods.items()}, scores, shown)
@@ -138,9 +151,9 @@ def _pictured(command: Rounds, frames: list[Frame]) -> set[int]:
 
 def _run(
     label: str,
-    method: Corrector,
+    job: RoundsJob,
     frames: list[Frame],
-    job: tuple[RoundsSettings, FarmSettings],
+    farm: FarmSettings,
     keep: set[int],
     num_worst: int,
     console: Console,
@@ -148,24 +161,20 @@ def _run(
     """Correct all frames; return the scores, and the rounds of the frames to keep and of the worst, by their number."""
     import numpy as np
 
-    from ....datagen.imaging.images import decode_ids
     from ..jobs import Task, map_tasks
-    from .correction import MethodScores, Round, correct_and_score
+    from .correction import MethodScores
+    from .work import run_frame
 
-    settings, farm = job
     tasks = [Task(f"{one.sequence.name} {one.sequence.frame_names[one.number]}", one) for one in frames]
-    results = map_tasks(correct_and_score, tasks, farm, shared=(method, settings), doing=label, console=console)
-    last = [np.mean([one.J[-1] for one in found]) for found, _ in results]
+    results = map_tasks(run_frame, tasks, farm, shared=job, doing=label, console=console)
+    last = [np.mean([one.J[-1] for one in found.scores]) for found in results]
     kept = keep | set(np.argsort(last, kind="stable")[:num_worst].tolist())
-    strokes = np.mean([[len(drawn) for drawn, _ in rounds] for _, rounds in results], axis=0)
+    strokes = np.mean([[len(drawn) for drawn in found.strokes] for found in results], axis=0)
     scores = MethodScores(
-        objects=tuple(one for found, _ in results for one in found), strokes=tuple(float(value) for value in strokes)
+        objects=tuple(one for found in results for one in found.scores),
+        strokes=tuple(float(value) for value in strokes),
     )
-    shown = {
-        number: [Round(strokes=drawn, ids=decode_ids(packed)) for drawn, packed in results[number][1]]
-        for number in sorted(kept)
-    }
-    return scores, shown
+    return scores, {number: results[number].rounds() for number in sorted(kept)}
 
 
 def rounds_table(scores: dict[str, MethodScores], title: str) -> Table:

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import numpy as np
 
 from ....datagen.corpus.records import IGNORE_ID
-from ....datagen.imaging.images import encode_palette_png
 from ....datagen.simulation.robot.robot import DAVIS_ROBOT, robot_strokes
 from ....datagen.simulation.robot.strokes import Stroke
 from ..errors import EvaluationError
@@ -129,15 +128,6 @@ def correct_frame(method: Corrector, frame: Frame, settings: RoundsSettings) -> 
             ids = method(rgb, ids, drawn, frame.object_ids)
         rounds.append(Round(strokes=tuple(strokes), ids=ids))
     return rounds
-
-
-def correct_and_score(
-    shared: tuple[Corrector, RoundsSettings], frame: Frame
-) -> tuple[list[ObjectScores], list[tuple[tuple[Stroke, ...], bytes]]]:
-    """Return the scores of a frame's objects, and of each round the strokes and the ids as a palette PNG."""
-    method, settings = shared
-    rounds = correct_frame(method, frame, settings)
-    return score_rounds(frame, rounds), [(one.strokes, encode_palette_png(one.ids)) for one in rounds]
 
 
 def score_rounds(frame: Frame, rounds: Sequence[Round]) -> list[ObjectScores]:

@@ -78,9 +78,9 @@ class Settings:
     out: Path
     seeds: tuple[int, ...] = (1, 2, 3)
     lanes: int = 2
-    """Systems trained at once, a thread each."""
-    short_side: int = 256
-    """Pixels of the networks' input in the evaluation."""
+    """Systems trained, and then sequences played, at once, a thread each."""
+    short_side: int = 192
+    """Pixels of the networks' input in the evaluation: the size at which all small stages are trained."""
     scribble_sets: int = 1
     """Sessions of each sequence in `interactive`."""
     tuning_iterations: int = 30
@@ -135,6 +135,7 @@ def evaluate(settings: Settings, seed: int, root: Path) -> None:
     """Play and click one place with the networks of a seed."""
     folder = settings.out / f"seed{seed}"
     common = ["--root", str(root), "--short-side", str(settings.short_side), "--seed", str(seed)]
+    common += ["--executor", "local", "--workers", str(settings.lanes)]
     checkpoints = {option: str(last_checkpoint(folder, stage)) for option, stage in CHECKPOINTS.items()}
     command = ["interactive", *common, "--systems", ",".join(PLAYED)]
     command += [part for option, path in checkpoints.items() for part in (f"--{option}", path)]

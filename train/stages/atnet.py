@@ -103,6 +103,10 @@ _SOURCES = {
     "gradient_clip": "ours: as the other small stages",
     "train_batch_norm_until": "ours: learnt, then frozen for the last fifth, as inference sees them",
 }
+_SMALL_USER = (
+    "; pixels a point by the smaller crop; half of the first rounds are strokes: in so few steps points alone teach it "
+    "to fill what they cover"
+)
 
 ATNET_A_MINI = replace(
     ATNET_A,
@@ -112,12 +116,16 @@ ATNET_A_MINI = replace(
     start_from="scratch",
     sample_settings=ATNET_A.sample_settings | _SMALL_SAMPLES,
     # Points for objects of a sixth of the published area, and as many of them.
-    step_settings={"first_round_probability": 0.5, "pixels_per_point": (20, 500)},
+    step_settings={
+        "first_round_probability": 0.5,
+        "first_stroke_probability": 0.5,
+        "pixels_per_point": (20, 500),
+    },
     sources=ATNET_A.sources
     | _SOURCES
     | {
         "sample_settings": ATNET_A.sources["sample_settings"] + ", strong colours as in the other small stages",
-        "step_settings": ATNET_A.sources["step_settings"] + "; pixels a point by the smaller crop",
+        "step_settings": ATNET_A.sources["step_settings"] + _SMALL_USER,
     },
 )
 
@@ -133,7 +141,7 @@ ATNET_T_MINI = replace(
     | _SOURCES
     | {
         "sample_settings": ATNET_T.sources["sample_settings"] + ", strong colours as in the other small stages",
-        "step_settings": ATNET_T.sources["step_settings"] + "; pixels a point by the smaller crop",
+        "step_settings": ATNET_T.sources["step_settings"] + _SMALL_USER,
     },
 )
 

@@ -25,17 +25,22 @@ _THICKNESS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotatedInputSettings:
-    """first_round_probability: of points and no mask (not stated; ours). The rest: of `random_points`,
+    """first_round_probability: of no mask (not stated; ours). first_stroke_probability: the share of these in which the
+    robot draws instead of points, as the user of the benchmark does (published none). The rest: of `random_points`,
     `draw_deformation` and the robot, whose strokes correct the deformed mask.
     """
 
     first_round_probability: float = 0.5
+    first_stroke_probability: float = 0.0
     pixels_per_point: tuple[int, int] = PIXELS_PER_POINT
     deformation: DeformationSettings = field(default_factory=DeformationSettings)
     robot: RobotSettings = DAVIS_ROBOT
 
     def __post_init__(self) -> None:
-        require_share(first_round_probability=self.first_round_probability)
+        require_share(
+            first_round_probability=self.first_round_probability,
+            first_stroke_probability=self.first_stroke_probability,
+        )
         require_range("pixels_per_point", self.pixels_per_point, 1)
 
 
@@ -76,20 +81,28 @@ def sample_annotated_input(
     ignored: np.ndarray | None = None,
     settings: AnnotatedInputSettings = PUBLISHED,
 ) -> AnnotatedInput:
-    """Draw what a user gives for one object: points in a first round, else a deformed mask and what corrects it.
+    """Draw what a user gives for one object: points or strokes in a first round, else a deformed mask and corrections.
 
     true_mask: bool (H, W). ignored: bool (H, W), pixels where no user draws, for nobody knows the truth; or None.
     """
     require_masks(true_mask=true_mask)
     height, width = true_mask.shape
     if rng.random() < settings.first_round_probability:
-        points = random_points(rng, true_mask, settings.pixels_per_point)
-        strokes = [_dot(point, height, width) for point in points]
-        return scribble_maps(strokes, 1, None, height, width)
+        return scribble_maps(_first_strokes(rng, true_mask, settings), 1, None, height, width)
     previous = deform_mask(true_mask, draw_deformation(rng, true_mask, settings.deformation))
     seen = previous if ignored is None else np.where(ignored, true_mask, previous)
     strokes = robot_strokes(rng, true_mask.view(np.uint8), seen.view(np.uint8), (0, 1), settings.robot)
     return scribble_maps(strokes, 1, previous, height, width)
+
+
+def _first_strokes(rng: np.random.Generator, true_mask: np.ndarray, settings: AnnotatedInputSettings) -> list[Stroke]:
+    """What is drawn on an object of which nothing is known."""
+    if settings.first_stroke_probability and rng.random() < settings.first_stroke_probability:
+        truth = true_mask.view(np.uint8)
+        # The robot passes over what is too small for a line.
+        if strokes := robot_strokes(rng, truth, np.zeros_like(truth), (1,), settings.robot):
+            return strokes
+    return [_dot(point, *true_mask.shape) for point in random_points(rng, true_mask, settings.pixels_per_point)]
 
 
 def _dot(point: np.ndarray, height: int, width: int) -> Stroke:

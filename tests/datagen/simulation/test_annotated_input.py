@@ -64,6 +64,35 @@ def test_smaller_numbers_of_pixels_a_point_give_more_points(square):
     assert covered(20) > 2 * covered(600) > 0
 
 
+def test_first_rounds_may_be_strokes_of_the_robot(square):
+    def first(seed, share):
+        rng = np.random.default_rng(seed)
+        return drawn(rng, square, first=True, pixels_per_point=(20, 20), first_stroke_probability=share)
+
+    for seed in range(5):
+        maps = first(seed, 1.0)
+        line, points = np.count_nonzero(maps.positive), np.count_nonzero(first(seed, 0.0).positive)
+        assert 0 < line < 0.7 * points and (maps.mask == 0.5).all() and not maps.negative.any()
+        # The middle of a line lies on the object; its width and the blur reach four pixels over the edge.
+        reach = np.zeros_like(square)
+        reach[16:44, 26:64] = True
+        assert not maps.positive[~reach].any()
+    # Where the robot has no place for a line there are points.
+    speck = np.zeros_like(square)
+    speck[30:32, 40:42] = True
+    assert drawn(np.random.default_rng(0), speck, first=True, first_stroke_probability=1.0).positive.any()
+
+
+def test_strokes_in_a_share_of_the_first_rounds(square):
+    rng = np.random.default_rng(1)
+    settings = {"pixels_per_point": (20, 20), "first_stroke_probability": 0.5}
+    areas = np.array([np.count_nonzero(drawn(rng, square, True, **settings).positive) for _ in range(60)])
+    share = np.mean(areas < 0.7 * areas.max())
+    assert 0.3 < share < 0.7
+    with pytest.raises(ValueError, match="first_stroke_probability"):
+        AnnotatedInputSettings(first_stroke_probability=1.5)
+
+
 def test_later_rounds_deform_the_mask_and_the_robot_corrects_it(square):
     rng = np.random.default_rng(4)
     found = [drawn(rng, square, first=False) for _ in range(12)]

@@ -80,7 +80,7 @@ class Settings:
     lanes: int = 2
     """Systems trained, and then sequences played, at once, a thread each."""
     short_side: int = 192
-    """Pixels of the networks' input in the evaluation: the size at which all small stages are trained."""
+    """Pixels of the networks' input in the evaluation; the small stages learn from crops of 160 and 192."""
     scribble_sets: int = 1
     """Sessions of each sequence in `interactive`."""
     tuning_iterations: int = 30

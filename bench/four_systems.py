@@ -78,7 +78,7 @@ class Settings:
     out: Path
     seeds: tuple[int, ...] = (1, 2, 3)
     lanes: int = 2
-    """Systems trained, and then sequences played, at once, a thread each."""
+    """Systems trained at once, and then places played at once, a thread each."""
     short_side: int = 192
     """Pixels of the networks' input in the evaluation; the small stages learn from crops of 160 and 192."""
     scribble_sets: int = 1
@@ -95,8 +95,8 @@ def main(settings: Settings) -> None:
         with ThreadPoolExecutor(settings.lanes) as pool:
             for done in [pool.submit(train_system, settings, seed, system) for system in PROGRAMMES]:
                 done.result()
-        for root in settings.root:
-            evaluate(settings, seed, root)
+            for done in [pool.submit(evaluate, settings, seed, root) for root in settings.root]:
+                done.result()
     for root in settings.root:
         print(f"\n{root.name}, {len(settings.seeds)} seeds\n")
         print_table(settings, root, "interactive", PLAYED, interactive_columns)
@@ -135,19 +135,18 @@ def evaluate(settings: Settings, seed: int, root: Path) -> None:
     """Play and click one place with the networks of a seed."""
     folder = settings.out / f"seed{seed}"
     common = ["--root", str(root), "--short-side", str(settings.short_side), "--seed", str(seed)]
-    common += ["--executor", "local", "--workers", str(settings.lanes)]
     checkpoints = {option: str(last_checkpoint(folder, stage)) for option, stage in CHECKPOINTS.items()}
     command = ["interactive", *common, "--systems", ",".join(PLAYED)]
     command += [part for option, path in checkpoints.items() for part in (f"--{option}", path)]
     command += ["--scribble-sets", str(settings.scribble_sets)]
     command += ["--tuning-iterations", str(settings.tuning_iterations)]
     command += ["--out", str(folder / f"interactive-{root.name}")]
-    call("vosforge.train.evaluation.cli", command, folder / "logs" / f"interactive-{root.name}.log")
+    call("vosforge.train.evaluation.cli", command, folder / "logs" / f"interactive-{root.name}.log", threads=1)
     command = ["clicks", *common, "--frames-per-sequence", str(settings.frames_per_sequence)]
     for label, option in CLICK_STAGES.items():
         command += ["--checkpoint", f"{label}={checkpoints[option]}"]
     command += ["--out", str(folder / f"clicks-{root.name}")]
-    call("vosforge.train.evaluation.cli", command, folder / "logs" / f"clicks-{root.name}.log")
+    call("vosforge.train.evaluation.cli", command, folder / "logs" / f"clicks-{root.name}.log", threads=1)
 
 
 def call(module: str, arguments: Sequence[str], log: Path, threads: int | None = None) -> None:

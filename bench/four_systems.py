@@ -83,7 +83,7 @@ class Settings:
     """Pixels of the networks' input in the evaluation; the small stages learn from crops of 160 and 192."""
     scribble_sets: int = 1
     """Sessions of each sequence in `interactive`."""
-    tuning_iterations: int = 30
+    tuning_iterations: int = 100
     """Updates of OSVOS for each object and round, where 500 are published."""
     frames_per_sequence: int = 4
     """Frames of each sequence in `clicks`."""

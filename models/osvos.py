@@ -6,7 +6,6 @@ B batch, C channels, H W pixels.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -80,14 +79,16 @@ class OSVOSNetwork(nn.Module):
         rgb (B, 3, H, W) in [0, 1]; H and W are free.
         """
         x = channels_last(self.normalise(rgb))
-        scores, sides = [], []
+        # Sides are fused before they are enlarged: the same, as both are linear, with one channel instead of sixteen.
+        shares = self.fuse.weight.chunk(len(self.side), dim=1)
+        scores, fused = [], []
         for index, stage in enumerate(self.stages):
             x = stage(x if index == 0 else self.pool(x))
             if index:
                 side = self.side[index - 1](x)
                 scores.append(_enlarged(self.score[index - 1](side), rgb))
-                sides.append(_enlarged(side, rgb))
-        return (*scores, self.fuse(torch.cat(sides, dim=1)).to(scores[0].dtype))
+                fused.append(_enlarged(F.conv2d(side, shares[index - 1]), rgb))
+        return (*scores, sum(fused) + self.fuse.bias.view(1, 1, 1, 1))
 
     def learning_rate_factors(self) -> Iterator[tuple[nn.Parameter, float]]:
         """Yield each parameter with its share of the learning rate, as published: scores 0.1, fusion 0.01, biases

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.nn import functional as F
 from vosforge.models.osvos import SIZES, OSVOSNetwork, load_vgg_weights
 from vosforge.models.propagation import count_parameters
 
@@ -36,6 +37,17 @@ def test_full_network_is_vgg_16_with_four_sides():
 def test_sides_and_answer_have_the_size_of_the_picture(tiny, side):
     answers = tiny(torch.rand(2, 3, *side))
     assert [answer.shape for answer in answers] == [(2, 1, *side)] * 5
+
+
+def test_the_answer_is_the_fusion_of_all_enlarged_sides(tiny):
+    network, rgb = tiny.double(), torch.rand(2, 3, 37, 50, dtype=torch.float64)
+    x, sides = network.normalise(rgb), []
+    for index, stage in enumerate(network.stages):
+        x = stage(x if index == 0 else network.pool(x))
+        if index:
+            sides.append(F.interpolate(network.side[index - 1](x), (37, 50), mode="bilinear", align_corners=False))
+    torch.nn.init.normal_(network.fuse.bias)
+    assert torch.allclose(network(rgb)[-1], network.fuse(torch.cat(sides, dim=1)), rtol=0, atol=1e-12)
 
 
 def test_every_osvos_parameter_gets_a_gradient(tiny):

@@ -216,11 +216,9 @@ def test_finished_frames_are_taken_over_and_damaged_ones_corrected_again(frames,
     assert num_calls == 3 and run_frame(job, frame) == first and len(calls) == num_calls
     name = frame.sequence.frame_names[frame.number]
     folder = tmp_path / frame.sequence.name
-    assert {path.name for path in folder.iterdir()} == {
-        f"{name}.json",
-        *(f"{name}-{number}.png" for number in (1, 2, 3)),
-    }
-    for damage in (folder / f"{name}.json", folder / f"{name}-2.png"):
+    assert {path.name for path in folder.iterdir()} == {f"{name}.json", name}
+    assert {path.name for path in (folder / name).iterdir()} == {"1.png", "2.png", "3.png"}
+    for damage in (folder / f"{name}.json", folder / name / "2.png"):
         damage.write_bytes(damage.read_bytes()[:40])
         assert run_frame(job, frame) == first
     assert len(calls) == 3 * num_calls
@@ -234,6 +232,8 @@ def test_finished_frames_are_taken_over_and_damaged_ones_corrected_again(frames,
         run_frame(job, changed)
     run_frame(replace(other, overwrite=True), frame)
     assert len(calls) == 4 * num_calls and run_frame(other, frame) and len(calls) == 4 * num_calls
+    run_frame(replace(job, settings=replace(SETTINGS, num_rounds=1), overwrite=True), frame)
+    assert {path.name for path in (folder / name).iterdir()} == {"1.png"}
 
 
 def test_a_killed_run_leaves_no_record_of_a_frame_half_written(frames, tmp_path, monkeypatch):

@@ -174,6 +174,9 @@ def test_a_finished_sequence_is_taken_over_and_a_damaged_one_computed_again(sequ
     assert len(propagated) == 3 * num_calls
     with pytest.raises(EvaluationError, match="min_area was 10, is 20"):
         run_pairs(replace(job, settings=replace(SETTINGS, min_area=20)), sequence)
+    other = replace(job, settings=replace(SETTINGS, firsts=(0.5,), second="farthest"), overwrite=True)
+    run_pairs(other, sequence)
+    assert {path.name for path in (tmp_path / "pairs" / "squares").iterdir()} == {"3-0-middle.jpg", "3-0-worst.jpg"}
 
 
 def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):

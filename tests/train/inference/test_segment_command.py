@@ -77,9 +77,9 @@ def test_each_system_segments_and_goes_on(place, capsys, system):
     assert segment(place, *first, networks=OTHERS[system]) == 0
     before = (place / "out" / "f0.png").read_bytes()
     assert np.array_equal(decode_ids(before), WORLD.truth(0))
-    assert "given were frames 0, 2" in capsys.readouterr().out
+    assert "given were frames 0, 2\n" in capsys.readouterr().out
     assert segment(place, "--click=3:8:+40,24", networks=OTHERS[system]) == 0
-    assert "given were frames 0, 2, 3" in capsys.readouterr().out
+    assert "given were frames 0, 2, 3\n" in capsys.readouterr().out
     assert (place / "out" / "f0.png").read_bytes() == before
     with pytest.raises(ValueError, match=r"the session in .* is one of .*, not of MiVOS"):
         segment(place)

@@ -175,6 +175,18 @@ def test_every_frame_without_a_given_mask_is_passed_once():
     assert all(isinstance(one, Pass) and one.source == 4 and one.partner is None for one in passes)
 
 
+def test_osvos_is_tuned_at_the_size_of_the_clicks_as_often_as_asked(monkeypatch):
+    seen = []
+    monkeypatch.setattr(wild_engine, "tuned", lambda network, shown, settings: seen.append(settings) or network.eval())
+    world = BlockWorld(2, (1,))
+    settings = WildSettings(clicks=ClickNetSettings(short_side=32), tuning_iterations=7)
+    session = WildSession(None, OSVOSNetwork(SIZES["tiny"]), settings)
+    session.start(world, (1,))
+    session.interact(0, {1: world.truth(0) == 1})
+    dict(session.propagate())
+    assert [(one.iterations, one.short_side, one.optimiser) for one in seen] == [(7, 32, "adam")]
+
+
 def test_a_real_network_is_tuned_and_without_clicks_masks_serve():
     torch.manual_seed(0)
     world = BlockWorld(3, (1,))

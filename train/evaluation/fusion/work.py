@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....datagen.imaging.images import decode_jpeg, encode_jpeg
-from ....datagen.storage.files import atomic_write, atomic_write_json
+from ....datagen.storage.files import atomic_write, atomic_write_json, remove_files
 from ..finished import finished_record, sequence_sha256
 from ..sequences import AnnotatedSequence
 from .gain import LINEAR, PLAIN_METHODS, FusedFrame, FusionGainSettings, PairScores, interacted_pairs
@@ -84,8 +84,10 @@ def run_pairs(job: FusionJob, sequence: AnnotatedSequence) -> list[PairResult]:
         if finished is not None:
             return finished
     results = _computed(job, sequence)
-    (job.folder / sequence.name).mkdir(parents=True, exist_ok=True)
-    record.unlink(missing_ok=True)
+    # Of other settings nothing stays.
+    pictures = job.folder / sequence.name
+    remove_files(record, *pictures.glob("*.jpg"))
+    pictures.mkdir(parents=True, exist_ok=True)
     for result in results:
         for which, picture in (("middle", result.middle_picture), ("worst", result.worst_picture)):
             atomic_write(picture_file(job.folder, result.scores, which), picture)

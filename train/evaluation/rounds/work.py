@@ -12,7 +12,7 @@ import numpy as np
 
 from ....datagen.imaging.images import decode_ids, encode_palette_png
 from ....datagen.simulation.robot.strokes import Stroke
-from ....datagen.storage.files import atomic_write, atomic_write_json
+from ....datagen.storage.files import atomic_write, atomic_write_json, remove_files
 from ..finished import arrays_sha256, finished_record
 from .correction import Frame, ObjectScores, Round, RoundsSettings, correct_frame, score_rounds
 from .methods import Corrector
@@ -68,8 +68,9 @@ def run_frame(job: RoundsJob, frame: Frame) -> CorrectedFrame:
         strokes=[one.strokes for one in rounds],
         masks=[encode_palette_png(one.ids) for one in rounds],
     )
-    place.parent.mkdir(parents=True, exist_ok=True)
-    record.unlink(missing_ok=True)
+    # Of other settings nothing stays.
+    remove_files(record, *place.glob("*.png"))
+    place.mkdir(parents=True, exist_ok=True)
     for number, mask in enumerate(found.masks, 1):
         atomic_write(mask_file(place, number), mask)
     drawn = [[{"object": one.object_id, "path": one.path.tolist()} for one in strokes] for strokes in found.strokes]
@@ -81,8 +82,8 @@ def run_frame(job: RoundsJob, frame: Frame) -> CorrectedFrame:
 
 
 def mask_file(place: Path, number: int) -> Path:
-    """The ids after a round, from 1: <folder>/<sequence>/<frame>-<round>.png"""
-    return place.with_name(f"{place.name}-{number}.png")
+    """The ids after a round, from 1: <folder>/<sequence>/<frame>/<round>.png"""
+    return place / f"{number}.png"
 
 
 def _read(place: Path, content: Mapping[str, Any]) -> CorrectedFrame:

@@ -54,9 +54,10 @@ def choose_system(command: Segment, *, draws: bool) -> str:
     """The system whose checkpoints are given; draws: whether there are strokes or clicks. ValueError names a flag."""
     chosen = [name for name, system in SYSTEMS.items() if _given(command, system)]
     if len(chosen) != 1:
-        told = " and ".join(f"--{next(iter(_given(command, SYSTEMS[name])))}" for name in chosen)
+        flags = [f"--{next(iter(_given(command, SYSTEMS[name])))}" for name in chosen]
+        wrong = f"{' and '.join(flags)} are of several systems" if flags else "no checkpoint is given"
         needs = "; ".join(f"--{system.checkpoints[0]} for {system.title}" for system in SYSTEMS.values())
-        raise ValueError(f"{told or 'no checkpoint'} {'are of several systems' if told else 'is given'}; give {needs}")
+        raise ValueError(f"{wrong}; give {needs}")
     system = SYSTEMS[chosen[0]]
     given = _given(command, system)
     if (needed := system.checkpoints[0]) not in given:

@@ -90,13 +90,14 @@ class OSVOSNetwork(nn.Module):
                 fused.append(_enlarged(F.conv2d(side, shares[index - 1]), rgb))
         return (*scores, sum(fused) + self.fuse.bias.view(1, 1, 1, 1))
 
-    def learning_rate_factors(self) -> Iterator[tuple[nn.Parameter, float]]:
-        """Yield each parameter with its share of the learning rate, as published: scores 0.1, fusion 0.01, biases
-        twice that of their weights.
+    def optimiser_factors(self) -> Iterator[tuple[nn.Parameter, float, float]]:
+        """Yield each parameter with its shares of learning rate and weight decay, as published: scores learn at 0.1,
+        fusion at 0.01, biases at twice the rate of their weights and without decay.
         """
         own = {id(p): 0.1 for p in self.score.parameters()} | {id(p): 0.01 for p in self.fuse.parameters()}
         for name, parameter in self.named_parameters():
-            yield parameter, own.get(id(parameter), 1.0) * (2.0 if name.endswith(".bias") else 1.0)
+            is_bias = name.endswith(".bias")
+            yield parameter, own.get(id(parameter), 1.0) * (2.0 if is_bias else 1.0), 0.0 if is_bias else 1.0
 
 
 def load_vgg_weights(network: OSVOSNetwork, state: Mapping[str, Tensor]) -> tuple[str, ...]:

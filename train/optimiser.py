@@ -7,11 +7,7 @@ from .stage import Stage
 
 
 def make_optimiser(network: nn.Module, stage: Stage) -> torch.optim.Optimizer:
-    """Adam, or stochastic gradient descent whose momentum is the first of the betas.
-
-    A network may give each parameter a share of the rate under the latter (`learning_rate_factors`); parameters of one
-    share are a group, whose key "factor" it is, multiplied with the scheduled rate.
-    """
+    """Adam, or stochastic gradient descent whose momentum is the first of the betas."""
     if stage.optimiser == "adam":
         return torch.optim.Adam(
             network.parameters(),
@@ -20,15 +16,25 @@ def make_optimiser(network: nn.Module, stage: Stage) -> torch.optim.Optimizer:
             weight_decay=stage.weight_decay,
             fused=True,
         )
-    factors = getattr(network, "learning_rate_factors", lambda: ((one, 1.0) for one in network.parameters()))
-    groups: dict[float, list[nn.Parameter]] = {}
-    for parameter, factor in factors():
-        groups.setdefault(factor, []).append(parameter)
+    return make_sgd(network, rate=stage.learning_rate.peak, momentum=stage.betas[0], weight_decay=stage.weight_decay)
+
+
+def make_sgd(network: nn.Module, *, rate: float, momentum: float, weight_decay: float) -> torch.optim.SGD:
+    """Stochastic gradient descent over all parameters.
+
+    A network may give each parameter its shares of rate and weight decay (`optimiser_factors`); parameters of the same
+    shares are a group, whose key "factor" is that of the rate.
+    """
+    factors = getattr(network, "optimiser_factors", lambda: ((one, 1.0, 1.0) for one in network.parameters()))
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter, *shares in factors():
+        groups.setdefault(tuple(shares), []).append(parameter)
     return torch.optim.SGD(
-        [{"params": group, "factor": factor} for factor, group in groups.items()],
-        lr=stage.learning_rate.peak,
-        momentum=stage.betas[0],
-        weight_decay=stage.weight_decay,
+        [
+            {"params": group, "factor": factor, "lr": rate * factor, "weight_decay": weight_decay * decay}
+            for (factor, decay), group in groups.items()
+        ],
+        momentum=momentum,
     )
 
 

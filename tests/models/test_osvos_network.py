@@ -55,12 +55,12 @@ def test_every_osvos_parameter_gets_a_gradient(tiny):
     assert [name for name, p in tiny.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
 
 
-def test_rates_are_shared_out_as_published(tiny):
-    factors = {id(parameter): factor for parameter, factor in tiny.learning_rate_factors()}
+def test_rates_and_decay_are_shared_out_as_published(tiny):
+    factors = {id(parameter): shares for parameter, *shares in tiny.optimiser_factors()}
     named = {name: factors[id(parameter)] for name, parameter in tiny.named_parameters()}
     assert len(factors) == len(named)
-    assert named["stages.0.0.weight"] == named["side.0.weight"] == 1 and named["stages.0.0.bias"] == 2
-    assert named["score.0.weight"] == 0.1 and named["fuse.weight"] == 0.01 and named["fuse.bias"] == 0.02
+    assert named["stages.0.0.weight"] == named["side.0.weight"] == [1, 1] and named["stages.0.0.bias"] == [2, 0]
+    assert named["score.0.weight"] == [0.1, 1] and named["fuse.weight"] == [0.01, 1] and named["fuse.bias"] == [0.02, 0]
 
 
 def test_vgg_weights_land_in_their_stages(tiny):

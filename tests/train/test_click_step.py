@@ -150,7 +150,9 @@ def test_sgd_has_the_published_rates_and_momentum():
     optimiser = make_optimiser(fresh(OSVOS_PARENT), OSVOS_PARENT)
     assert isinstance(optimiser, torch.optim.SGD)
     assert sorted(group["factor"] for group in optimiser.param_groups) == [0.01, 0.02, 0.1, 0.2, 1, 2]
-    assert {(group["momentum"], group["weight_decay"]) for group in optimiser.param_groups} == {(0.9, 2e-4)}
+    assert {group["momentum"] for group in optimiser.param_groups} == {0.9}
+    decays = {p.ndim: group["weight_decay"] for group in optimiser.param_groups for p in group["params"]}
+    assert decays == {4: 2e-4, 1: 0}, "weights decay, biases do not"
 
 
 def test_the_published_numbers_of_clicks_and_of_osvos():

@@ -17,6 +17,7 @@ from ...datagen.samples.loader import collate
 from ...datagen.samples.object_crops import draw_object_crop
 from ...models.osvos import OSVOSNetwork
 from ..losses import class_balanced_cross_entropy
+from ..optimiser import make_sgd
 from .geometry import STRIDE, FrameGeometry
 
 
@@ -26,7 +27,7 @@ class TuningSettings:
 
     iterations: updates. batch_size: pictures of an update (published: the gradients of five are averaged). optimiser,
     learning_rate, momentum (of "sgd"), weight_decay; reduction: of the loss over the pixels. Published: SGD, 1e-8 of
-    the sum with shares for each layer; networks from scratch take Adam and the mean. scale, flip_probability,
+    the sum with shares for each layer (`make_sgd`); networks from scratch take Adam and the mean. scale, flip_probability,
     rotation_degrees: of the pictures, as in the parent's training. short_side: pixels of the network's input, None for
     the frame's own. seed: of what is drawn.
     """
@@ -142,8 +143,6 @@ def _crops(examples: Sequence[Example], settings: TuningSettings) -> ForegroundS
 def _optimiser(network: OSVOSNetwork, settings: TuningSettings) -> torch.optim.Optimizer:
     if settings.optimiser == "adam":
         return torch.optim.Adam(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    groups = [
-        {"params": [parameter], "lr": settings.learning_rate * factor}
-        for parameter, factor in network.learning_rate_factors()
-    ]
-    return torch.optim.SGD(groups, momentum=settings.momentum, weight_decay=settings.weight_decay)
+    return make_sgd(
+        network, rate=settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
+    )

@@ -77,7 +77,7 @@ OSVOS_PARENT = Stage(
         "optimiser": "train_parent.py: SGD, momentum 0.9",
         "learning_rate": "train_parent.py: 1e-8 of the summed loss; sides' scores a tenth, fusion a hundredth, biases "
         "twice",
-        "weight_decay": "train_parent.py",
+        "weight_decay": "train_parent.py: of weights, not of biases",
         "betas": "the first is the momentum",
         "gradient_clip": "none published",
         "bootstrap": "all pixels",

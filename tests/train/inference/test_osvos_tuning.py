@@ -1,8 +1,12 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from vosforge.models.osvos import SIZES, OSVOSNetwork
+from vosforge.train.inference import osvos_tuning
 from vosforge.train.inference.osvos_tuning import Example, TuningSettings, probability_of_frame, tuned
+from vosforge.train.losses import class_balanced_cross_entropy
 
 QUICK = TuningSettings(
     iterations=60, batch_size=2, optimiser="adam", learning_rate=1e-2, reduction="mean", scale=(1, 1), weight_decay=0
@@ -58,6 +62,27 @@ def test_published_tuning_is_sgd_of_the_sum():
         1e-8,
         "sum",
     )
+
+
+def test_an_update_by_sgd_goes_down_the_summed_loss_by_the_shares_of_each_layer(parent, monkeypatch):
+    rng = np.random.default_rng(0)
+    crop = SimpleNamespace(
+        rgb=rng.integers(0, 256, (32, 32, 3), np.uint8), labels=lambda: np.pad(np.ones((12, 12), np.int64), 10)
+    )
+    monkeypatch.setattr(osvos_tuning, "draw_object_crop", lambda *_: crop)
+    settings = TuningSettings(iterations=1, batch_size=1, learning_rate=1e-4)
+    moved = dict(tuned(parent, [frame(8)], settings).named_parameters())
+    answer = parent(torch.from_numpy(crop.rgb).permute(2, 0, 1)[None] / 255)[-1]
+    class_balanced_cross_entropy(answer, torch.from_numpy(crop.labels())[None], "sum").backward()
+    for name, weight in parent.named_parameters():
+        if weight.grad is None:
+            assert name.startswith("score"), "only the fused answer learns"
+            continue
+        share = (0.01 if name.startswith("fuse") else 1) * (2 if name.endswith("bias") else 1)
+        decay = 0 if name.endswith("bias") else 2e-4 * weight.detach()
+        expected = -1e-4 * share * (weight.grad + decay)
+        assert torch.allclose(moved[name].detach() - weight.detach(), expected, rtol=1e-3, atol=1e-7), name
+        assert expected.abs().max() > 1e-6, name
 
 
 def test_tuning_without_a_mask_or_with_wrong_numbers_is_refused(parent):

@@ -40,11 +40,18 @@ def save_atomically(path: Path, content: Mapping[str, Any]) -> Path:
 
 
 def checkpoint_content(
-    network: nn.Module, *, stage: str, step: int, optimiser: torch.optim.Optimizer, window: Mapping[str, Any]
+    network: nn.Module,
+    *,
+    stage: str,
+    step: int,
+    optimiser: torch.optim.Optimizer,
+    window: Mapping[str, Any],
+    step_settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything a run needs to go on as if it had never stopped; `step` steps are done.
 
-    Schedule, data position and both random generators are functions of the step and need no state.
+    step_settings: of the stage's step, plain values, so that the network is used as it was trained. Schedule, data
+    position and both random generators are functions of the step and need no state.
     """
     return {
         "schema": SCHEMA,
@@ -55,6 +62,7 @@ def checkpoint_content(
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
         "window": dict(window),
+        "step_settings": dict(step_settings),
     }
 
 
@@ -88,7 +96,8 @@ def load_network(
     """Load a network of a kind for inference, in evaluation mode on `device`, and what the checkpoint says of itself.
 
     kind: the kind it must be of, or one of these. The size comes from the file; with `expected_size` another one is
-    refused. sha256: see `read_checkpoint`. The info holds kind, stage, step, size (a name) and path.
+    refused. sha256: see `read_checkpoint`. The info holds kind, stage, step, size (a name) and path. What the network
+    was trained with is its attribute `trained_with`, see `as_trained`.
     Raises ValueError naming file, what was found and what was expected.
     """
     path = Path(path)
@@ -108,6 +117,8 @@ def load_network(
         )
     network = kind.build(size)
     load_state(network, content["network"], path)
+    # Checkpoints of the first versions do not say.
+    network.trained_with = content.get("step_settings", {})
     info = {"kind": kind.name, "stage": content["stage"], "step": content["step"], "size": size.name, "path": str(path)}
     return network.to(device, memory_format=torch.channels_last).eval(), info
 
@@ -128,10 +139,11 @@ def load_state(network: nn.Module, state: Mapping[str, Any], path: Path) -> None
     network.load_state_dict(state)
 
 
-def initialise_from(network: nn.Module, path: Path) -> str:
+def initialise_from(network: nn.Module, path: Path, *, whole: bool = False) -> str:
     """Start a run from a file: a checkpoint of ours of the same kind and size, or weights in a published format.
 
-    Returns a sentence on what was loaded. Raises ValueError naming the file when it does not fit.
+    whole: published weights, which leave other parts as they were drawn, are refused. Returns a sentence on what was
+    loaded. Raises ValueError naming the file when it does not fit.
     """
     content = _load(path)
     if isinstance(content, dict):
@@ -139,6 +151,10 @@ def initialise_from(network: nn.Module, path: Path) -> str:
             loaded = load_starting_weights(network, content)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+        if loaded is not None and whole:
+            raise ValueError(
+                f"{path} holds {loaded}, the rest would stay untrained; give a checkpoint of the stage before this one"
+            )
         if loaded is not None:
             return f"{loaded}, from {path}"
     given, info = load_network(path, kind=kind_of(network), expected_size=network.size)

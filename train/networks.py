@@ -55,6 +55,11 @@ _ALL = (PROPAGATION, S2M, FUSION, IPN, ATNET, CLICKNET, OSVOS)
 KINDS: dict[str, NetworkKind] = {kind.name: kind for kind in _ALL}
 
 
+def as_trained(network: nn.Module, name: str, default: Any) -> Any:
+    """The setting of a stage's step that a loaded network was trained with; the default where nobody says."""
+    return getattr(network, "trained_with", {}).get(name, default)
+
+
 def kind_of(network: nn.Module) -> NetworkKind:
     """Return the kind of a network, by the type of its size."""
     for kind in KINDS.values():

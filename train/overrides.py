@@ -12,7 +12,7 @@ from .step_settings import check_step_settings, declared_step_settings, step_def
 
 # The run's own options stand for these, or they are code.
 _OPTIONS = {"size": "--size", "num_steps": "--steps", "batch_size": "--batch-size", "crop_size": "--crop-size"}
-_NOT_NUMBERS = ("name", "summary", "start_from", "network", "data", "step", "companion", "sources")
+_NOT_NUMBERS = ("name", "summary", "start_from", "network", "data", "step", "companion", "needs_init", "sources")
 
 
 def with_overrides(stage: Stage, settings: Sequence[str], crop_size: int | None = None) -> Stage:

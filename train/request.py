@@ -66,6 +66,11 @@ class RunRequest:
                 f"stage {name} needs a trained {kind} network beside its own; give --companion CKPT, a checkpoint of a "
                 f"stage that trains the {kind} network, such as RUN/checkpoints/last.pt"
             )
+        if self.stage.needs_init and self.init is None:
+            raise ValueError(
+                f"stage {name} keeps a trained {' and '.join(self.stage.frozen)} network as it is; give --init CKPT, "
+                f"{self.stage.start_from}"
+            )
         if kind is None and self.companion is not None:
             raise ValueError(f"stage {name} needs no network beside its own; leave --companion {self.companion} out")
 

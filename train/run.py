@@ -137,7 +137,7 @@ def _prepare(
     freeze(network, request.stage.frozen)
     started_from = "scratch"
     if request.init is not None and group.is_first and not begun:
-        started_from = initialise_from(network, request.init)
+        started_from = initialise_from(network, request.init, whole=request.stage.needs_init)
     return _Prepared(settings=settings, network=network, data=data, started_from=started_from)
 
 

@@ -14,7 +14,18 @@ from .sample_settings import names_of_settings, settings_class, whole_sample_set
 from .stage import Stage
 
 # Fields of a stage that are code or text, not settings of a run.
-_NOT_SETTINGS = {"summary", "start_from", "network", "step", "sources", "size", "num_steps", "batch_size", "crop_size"}
+_NOT_SETTINGS = {
+    "summary",
+    "start_from",
+    "network",
+    "step",
+    "needs_init",
+    "sources",
+    "size",
+    "num_steps",
+    "batch_size",
+    "crop_size",
+}
 FINGERPRINT = "stills_fingerprint"
 # In config.json of runs from before -> now.
 _NAMES_OF_BEFORE = {"propagation_sha256": "companion_sha256"}

@@ -10,7 +10,7 @@ from .stage import Stage
 from .step_settings import whole_step_settings
 
 # The title, the first rows, or what makes the stage.
-_NOT_ROWS = ("name", "summary", "size", "start_from", "network", "step", "sources")
+_NOT_ROWS = ("name", "summary", "size", "start_from", "network", "step", "needs_init", "sources")
 
 
 def stage_table(stage: Stage, size: str | None = None) -> Table:

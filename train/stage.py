@@ -55,8 +55,8 @@ class Stage:
     statistics are taken, whatever the number of processes. `train_batch_norm_until` is the fraction of the steps for
     which batch-norm statistics are learnt: 0 is the published setting (frozen ImageNet statistics), 1 never freezes.
     `companion` is the kind of a frozen network that the step needs besides. `frozen` names sub-networks that stay as
-    they are. optimiser: with "sgd" the first of `betas` is the momentum. `sources` names the origin of each number, by
-    field name.
+    they are; with `needs_init` they must come trained, from a checkpoint of the same network. optimiser: with "sgd" the
+    first of `betas` is the momentum. `sources` names the origin of each number, by field name.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Stage:
     curriculum: JumpCurriculum
     train_batch_norm_until: float
     frozen: tuple[str, ...] = ()
+    needs_init: bool = False
     sample_settings: Mapping[str, Any] = field(default_factory=dict)
     step_settings: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)

@@ -47,6 +47,15 @@ def test_every_system_plays_a_session(name, blocks, checkpoints):
         assert np.array_equal(masks[first], blocks.read_labels(first))
 
 
+@pytest.mark.parametrize("name", ["atnet", "atnet-oracle"])
+def test_a_t_net_that_was_never_trained_is_refused_before_it_plays(name, tmp_path):
+    path = write_tiny_checkpoint(tmp_path / "a.pt", "atnet", stage="atnet-a")
+    with pytest.raises(
+        EvaluationError, match=r"a\.pt is of stage atnet-a: its T-Net is untrained; give one of atnet-t"
+    ):
+        check_systems(parse_systems(name, ["atnet"], None), {"atnet": path}, INFERENCE)
+
+
 def test_auto_takes_what_the_checkpoints_allow(checkpoints):
     assert [one.label for one in parse_systems("auto", ["clicknet", "osvos", "ipn"], None)] == ["ipn", "wild", "copy"]
     with pytest.raises(EvaluationError, match="system wild needs a checkpoint: give --osvos"):

@@ -15,6 +15,7 @@ from vosforge.train.checkpoint import (
     read_checkpoint,
     save_atomically,
 )
+from vosforge.train.networks import as_trained
 
 
 @pytest.fixture
@@ -26,7 +27,12 @@ def network():
 @pytest.fixture
 def saved(network, tmp_path):
     content = checkpoint_content(
-        network, stage="s", step=3, optimiser=torch.optim.Adam(network.parameters()), window={"count": 0, "sums": {}}
+        network,
+        stage="s",
+        step=3,
+        optimiser=torch.optim.Adam(network.parameters()),
+        window={"count": 0, "sums": {}},
+        step_settings={"top_k": 7, "clicks": (1, 2)},
     )
     return save_atomically(tmp_path / "checkpoints" / "last.pt", content)
 
@@ -37,6 +43,20 @@ def test_loaded_network_answers_as_the_saved_one(network, saved):
     rgb = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         assert torch.equal(loaded.encode_query(rgb).key, network.eval().encode_query(rgb).key)
+
+
+def test_a_loaded_network_knows_what_it_was_trained_with(network, saved):
+    loaded, _ = load_network(saved)
+    assert (as_trained(loaded, "top_k", 3), as_trained(loaded, "clicks", ()), as_trained(loaded, "other", 3)) == (
+        7,
+        (1, 2),
+        3,
+    )
+    assert as_trained(network, "top_k", 3) == 3, "a network that was not loaded"
+    content = torch.load(saved, weights_only=True)
+    del content["step_settings"]
+    older, _ = load_network(save_atomically(saved.with_name("older.pt"), content))
+    assert as_trained(older, "top_k", 3) == 3
 
 
 def test_missing_checkpoint_is_named(tmp_path):

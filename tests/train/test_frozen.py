@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny_checkpoints import write_tiny_checkpoint
 from trained_runs import endless, requests, silent
-from vosforge.train.checkpoint import read_checkpoint
+from vosforge.models.resnet import ResNetTrunk
+from vosforge.train.checkpoint import initialise_from, read_checkpoint
 from vosforge.train.frozen import freeze
 from vosforge.train.optimiser import make_optimiser
 from vosforge.train.run import run
@@ -43,6 +45,21 @@ def test_a_name_without_weights_is_refused_with_the_children_before_anything_is_
     with pytest.raises(ValueError, match=f"no part '{name}' with weights .* among memory_encoder, query_encoder"):
         run(request, report=silent, announce=silent)
     assert not request.out.exists()
+
+
+def test_what_stays_must_have_been_trained(request_for, tmp_path):
+    stage = STAGES["atnet-t-mini"]
+    with pytest.raises(
+        ValueError, match=r"keeps a trained annotation network.* give --init CKPT, a checkpoint of atnet-a"
+    ):
+        request_for(stage=stage, size="tiny")
+    resnet = tmp_path / "resnet.pth"
+    torch.save(ResNetTrunk("basic", (1, 1, 1, 1), base_width=8).state_dict(), resnet)
+    with pytest.raises(ValueError, match=r"resnet\.pth holds .*the rest would stay untrained; give a checkpoint"):
+        initialise_from(stage.network.named("tiny"), resnet, whole=True)
+    own = write_tiny_checkpoint(tmp_path / "a.pt", "atnet", stage="atnet-a-mini")
+    request_for(stage=stage, size="tiny", init=own)
+    assert "weights of atnet-a-mini" in initialise_from(stage.network.named("tiny"), own, whole=True)
 
 
 def test_freezing_all_there_is_is_refused(tiny_stage):

@@ -183,7 +183,7 @@ def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
     files = {}
     for name, network in zip(("propagation", "fusion"), networks, strict=True):
         optimiser = torch.optim.SGD(network.parameters(), 1)
-        content = checkpoint_content(network, stage=name, step=1, optimiser=optimiser, window={})
+        content = checkpoint_content(network, stage=name, step=1, optimiser=optimiser, window={}, step_settings={})
         files[name] = save_atomically(tmp_path / f"{name}.pt", content)
     root = write_clips(tmp_path / "clips")
     command = Fusion(

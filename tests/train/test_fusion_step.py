@@ -8,7 +8,7 @@ import torch
 from step_checks import learn
 from vosforge.models.aggregate import soft_aggregate
 from vosforge.models.propagation import SIZES, PropagationNetwork
-from vosforge.train.inference.fusion import blend_linearly, fused_logits, memorize_interaction
+from vosforge.train.inference.fusion import attention_cells, blend_linearly, fused_logits, memorize_interaction
 from vosforge.train.optimiser import make_optimiser
 from vosforge.train.stages.fusion import FUSION_RENDERED, FUSION_RENDERED_MINI, FUSION_STAGES, FUSION_VIDEO, fusion_step
 
@@ -105,6 +105,12 @@ def test_ignored_pixels_have_no_loss(stage, network, companion, batch):
     assert not torch.equal(take_step(stage, network, companion, changed).loss, result.loss)
     without = {**batch, "labels": torch.full_like(batch["labels"], 255)}
     assert take_step(stage, network, companion, without).loss == 0
+
+
+def test_attention_reads_as_many_cells_as_in_training_unless_others_are_asked_for(network):
+    assert attention_cells(network, None) is None and attention_cells(None, None) is None
+    network.trained_with = {"top_k": 50}
+    assert [attention_cells(network, asked) for asked in (None, 0, 7)] == [50, None, 7]
 
 
 def test_the_difference_is_that_of_the_interacted_frame_seen_by_the_companion(network, companion, batch):

@@ -10,8 +10,9 @@ from vosforge.train.micro_batches import BatchDivision, rows_of
 from vosforge.train.networks import IPN
 from vosforge.train.optimiser import make_optimiser
 from vosforge.train.stage import Scheduled
-from vosforge.train.stages.ipn import IPN_CLIPS, IPN_CLIPS_MINI, IPN_STAGES
+from vosforge.train.stages.ipn import IPN_CLIPS, IPN_CLIPS_MINI, IPN_STAGES, IPN_STILLS
 from vosforge.train.stages.ipn_rounds import SimulatedUser, frames_at, ipn_step, outward
+from vosforge.train.step_settings import whole_step_settings
 from vosforge.train.update import GlobalUpdate
 
 SCHEDULED = Scheduled(learning_rate=1e-3, kept_fraction=1.0, max_jump=1)
@@ -94,9 +95,14 @@ def test_masks_of_the_first_round_are_neutral_and_those_after_are_not(network):
     assert first[2].any() and not first[3].any(), "the first round has positive scribbles alone"
     assert all((given[1] == NEUTRAL).all() for given in network.propagation.given[:2])
     assert all((given[1] != NEUTRAL).any() for given in network.propagation.given[2:])
-    assert all(
-        set(given[2].unique().tolist()) <= {0.0, 1.0} or given[2].max() <= 1 for given in network.propagation.given
-    )
+
+
+@pytest.mark.parametrize("rounded", [True, False])
+def test_the_neighbour_s_mask_enters_as_0_or_1_unless_asked_otherwise(network, rounded):
+    network.propagation = Recorder(network.propagation)
+    # In the first round the region is the whole frame, here of the size that the tiny network wants: no warp.
+    results_of_step(network, tracklets(side=64), **SHORT, round_neighbour=rounded)
+    assert [set(given[2].unique().tolist()) <= {0.0, 1.0} for given in network.propagation.given[:2]] == [rounded] * 2
 
 
 def test_first_round_sees_whole_frames(network):
@@ -204,6 +210,20 @@ def test_stages_name_a_source_for_every_number_and_mini_stages_take_the_same_ste
             "sample_settings",
             "step_settings",
         }
+
+
+def test_the_published_numbers():
+    for stage in (IPN_STILLS, IPN_CLIPS):
+        assert stage.at(0, 9).learning_rate == stage.at(8, 9).learning_rate == 1e-5 and stage.optimiser == "adam"
+        assert (stage.crop_size, stage.weight_decay, stage.train_batch_norm_until) == (400, 0, 0)
+        assert {stage.at(step, 9).kept_fraction for step in range(9)} == {1.0}
+    settings = whole_step_settings(IPN_STILLS)
+    assert (settings["num_frames"], settings["num_rounds"], settings["roi_scale"]) == ((2, 2), (2, 2), 2.0)
+    settings = whole_step_settings(IPN_CLIPS)
+    assert (settings["num_frames"], settings["num_rounds"], settings["more_rounds_from"]) == ((4, 8), (2, 3), 7)
+    assert settings["longest_from"] == pytest.approx(80 / 290) and settings["round_neighbour"]
+    assert IPN_CLIPS.sample_settings == {"num_frames": 8, "short_side": 480}
+    assert [IPN_CLIPS.at(epoch, 290).max_jump for epoch in (0, 21, 41, 61, 81, 289)] == [4, 5, 6, 7, 8, 8]
 
 
 def test_rounds_run_in_bfloat16():

@@ -119,7 +119,7 @@ def test_a_batch_is_whole_micro_batches(stage):
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 def test_every_number_of_a_stage_has_a_source(stage):
-    unsourced = {"name", "summary", "size", "start_from", "network", "step", "sources"}
+    unsourced = {"name", "summary", "size", "start_from", "network", "step", "needs_init", "sources"}
     without = {name for name in ("step_settings", "companion", "frozen") if not getattr(stage, name)}
     assert set(stage.__dataclass_fields__) - unsourced - without == set(stage.sources)
 

@@ -16,6 +16,7 @@ from ...datagen.simulation.clicks.clicks import Click
 from ...datagen.simulation.robot.strokes import Stroke
 from ...models.click_net import ClickNetwork
 from ..click_inputs import click_channels
+from ..networks import as_trained
 from .dense_crf import DenseCRFSettings, refine_mask
 from .geometry import FrameGeometry
 
@@ -25,23 +26,24 @@ class ClickNetSettings:
     """How clicks become a mask.
 
     short_side: of the network's input in pixels, None for the frame's own. sigma: of a click's Gaussian in pixels of
-    that input. crf: None for none. clamp_radius: pixels of the frame around a click that are as the user said (the
-    paper: the pixels that the user marked), 0 for the click's own pixel, None for nothing. stroke_spacing: pixels of
-    the frame between the clicks that a stroke is taken for.
+    that input, None for that of the training. crf: None for none. clamp_radius: pixels of the frame around a click that
+    are as the user said (the paper: the pixels that the user marked), 0 for the click's own pixel, None for nothing.
+    stroke_spacing: pixels of the input between the clicks that a stroke is taken for.
     """
 
     short_side: int | None = None
-    sigma: float = DEXTR_SIGMA
+    sigma: float | None = None
     crf: DenseCRFSettings | None = None
     clamp_radius: float | None = 2.0
-    stroke_spacing: float = 10.0
+    stroke_spacing: float = 20.0
 
     def __post_init__(self) -> None:
         if self.short_side is not None and self.short_side < 1:
             raise ValueError(f"short_side is {self.short_side}; give a positive number, or None")
         for name in ("sigma", "stroke_spacing"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; give a number of pixels above 0")
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} is {value}; give a number of pixels above 0")
         if self.clamp_radius is not None and self.clamp_radius < 0:
             raise ValueError(f"clamp_radius is {self.clamp_radius}; give 0 pixels or more, or None")
 
@@ -74,7 +76,7 @@ def probability_of_clicks(
         logits = network(picture, mask, _maps(network, clicks, geometry, settings).to(device))
         probability = geometry.leave(logits.sigmoid())[0, 0].cpu().numpy()
     if settings.crf is not None:
-        probability = refine_mask(probability, rgb, settings.crf)
+        probability = _refined(probability, rgb, settings.crf)
     return clamped(probability, clicks, settings.clamp_radius)
 
 
@@ -104,11 +106,21 @@ def clicks_on_stroke(stroke: Stroke, height: int, width: int, spacing: float, po
     return tuple(Click(x=float(a), y=float(b), positive=positive) for a, b in zip(x, y, strict=True))
 
 
+def _refined(probability: np.ndarray, rgb: np.ndarray, crf: DenseCRFSettings) -> np.ndarray:
+    """Take a probability through the CRF, as it was trained: beside 1 - p of the background, as odds of each.
+
+    Soft aggregation of one object, which the loss sees, makes p^2 / (p^2 + (1 - p)^2) of p.
+    """
+    refined = refine_mask(probability**2 / (probability**2 + (1 - probability) ** 2), rgb, crf)
+    return np.sqrt(refined) / (np.sqrt(refined) + np.sqrt(1 - refined))
+
+
 def _maps(
     network: ClickNetwork, clicks: Sequence[Click], geometry: FrameGeometry, settings: ClickNetSettings
 ) -> Tensor:
     kind, scale = network.size.click_maps, geometry.inner[0] / geometry.size[0]
     scaled = [Click(x=click.x * scale, y=click.y * scale, positive=click.positive) for click in clicks]
-    drawn = click_channels(scaled, *geometry.inner, kind, settings.sigma)
+    sigma = as_trained(network, "sigma", DEXTR_SIGMA) if settings.sigma is None else settings.sigma
+    drawn = click_channels(scaled, *geometry.inner, kind, sigma)
     # Far from every click: no Gaussian, and the largest distance.
     return F.pad(torch.from_numpy(drawn)[None], geometry.padding, value=float(kind == "distance"))

@@ -8,6 +8,7 @@ from torch import Tensor
 from ...models.difference import difference_maps
 from ...models.fusion import FusionNetwork
 from ...models.propagation import PropagationNetwork
+from ..networks import as_trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,11 @@ def fused_logits(
         new_distance=repeated[:, 1],
     )
     return logits[:, 0].unflatten(0, previous.shape[:2])
+
+
+def attention_cells(network: FusionNetwork | None, asked: int | None) -> int | None:
+    """`top_k` of `fused_logits`: as asked, 0 for all cells, and None for what the network was trained with."""
+    return as_trained(network, "top_k", None) if asked is None else asked or None
 
 
 def blend_linearly(previous: Tensor, new: Tensor, distances: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ N objects, H W pixels.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 
 from ...datagen.simulation.clicks.click_maps import disc_maps
 from ...datagen.simulation.clicks.clicks import Click
-from ...datagen.simulation.robot.strokes import NO_STROKE, Stroke, draw_strokes
+from ...datagen.simulation.robot.strokes import NO_STROKE, Stroke, StrokeTip, draw_strokes
 from ...models.aggregate import aggregate_logits, most_likely
 from ...models.s2m import S2MNetwork
 from .geometry import FrameGeometry, Region
@@ -23,13 +24,14 @@ from .geometry import FrameGeometry, Region
 class InteractionSettings:
     """How strokes and clicks reach the network; lengths are pixels of its input.
 
-    short_side: of the input's shorter side, None for the frame's own. stroke_width: 3 as published. click_radius: of
-    the disk that stands for a click. objects_per_pass bounds the batch. region_margin: pixels of the frame that stay
-    as they were along the sides of a region (3 as published).
+    short_side: of the input's shorter side, None for the frame's own. stroke_width, stroke_tip: 3 and "square" as
+    published, see `draw_strokes`. click_radius: of the disk that stands for a click. objects_per_pass bounds the batch.
+    region_margin: pixels of the frame that stay as they were along the sides of a region (3 as published).
     """
 
     short_side: int | None = None
     stroke_width: int = 3
+    stroke_tip: StrokeTip = "square"
     click_radius: float = 4.0
     objects_per_pass: int = 8
     region_margin: int = 3
@@ -41,6 +43,8 @@ class InteractionSettings:
                 raise ValueError(f"{name} is {value}; give a positive number")
         if self.stroke_width < 1 or self.stroke_width % 2 == 0:
             raise ValueError(f"stroke_width is {self.stroke_width}; give an odd number of pixels, 1 or more")
+        if self.stroke_tip not in get_args(StrokeTip):
+            raise ValueError(f"stroke_tip is {self.stroke_tip!r}; choose one of {', '.join(get_args(StrokeTip))}")
         if not self.click_radius >= 1:
             raise ValueError(f"click_radius is {self.click_radius}; give 1 pixel or more, smaller disks may hit none")
         if self.region_margin < 0:
@@ -121,7 +125,7 @@ def draw_hints(
     Drawn there, so that lines keep the width of training. Clicks lie over strokes, and a later click over an earlier
     one. ValueError for a negative click of the background, which would say nothing of any object.
     """
-    labels = draw_strokes(strokes, *geometry.inner, thickness=settings.stroke_width)
+    labels = draw_strokes(strokes, *geometry.inner, thickness=settings.stroke_width, tip=settings.stroke_tip)
     ids = np.array(object_ids)
     positive = labels == ids[:, None, None]
     negative = ~positive & (labels != NO_STROKE)

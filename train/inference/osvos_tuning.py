@@ -27,9 +27,9 @@ class TuningSettings:
 
     iterations: updates. batch_size: pictures of an update (published: the gradients of five are averaged). optimiser,
     learning_rate, momentum (of "sgd"), weight_decay; reduction: of the loss over the pixels. Published: SGD, 1e-8 of
-    the sum with shares for each layer (`make_sgd`); networks from scratch take Adam and the mean. scale, flip_probability,
-    rotation_degrees: of the pictures, as in the parent's training. short_side: pixels of the network's input, None for
-    the frame's own. seed: of what is drawn.
+    the sum with shares for each layer (`make_sgd`); networks from scratch take Adam and the mean. scale,
+    flip_probability, rotation_degrees: of the pictures, as in the parent's training. short_side: pixels of the
+    network's input, None for the frame's own. seed: of what is drawn.
     """
 
     iterations: int = 500

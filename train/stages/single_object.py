@@ -9,10 +9,12 @@ from ..stage import StepResult
 
 
 def object_result(logits: Tensor, labels: Tensor, kept_fraction: float, before: Tensor | None = None) -> StepResult:
-    """Return loss, scores and prediction of an object's logits (B, 1, H, W), whose sigmoid p is one of two classes.
+    """Return loss, scores and prediction of an object's logits x (B, 1, H, W), one of two classes.
 
-    The background has 1 - p. labels: (B, H, W) in {0, 1, 255}. kept_fraction: see `bootstrapped_cross_entropy`. before:
-    int64 (B, H, W), the mask that was corrected, for the metric iou_before. predicted is (B, 1, H, W).
+    The other one, background, has 1 - sigmoid(x); their odds are shared out by soft aggregation, as everywhere. So the
+    probability that the loss sees is sigmoid(2x). labels: (B, H, W) in {0, 1, 255}. kept_fraction: see
+    `bootstrapped_cross_entropy`. before: int64 (B, H, W), the mask that was corrected, for the metric iou_before.
+    predicted is (B, 1, H, W).
     """
     log_odds = aggregate_logits(logits.sigmoid(), dim=1)
     exists = torch.ones(len(labels), 1, device=labels.device)

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from vosforge.datagen.simulation.clicks.click_maps import DEXTR_SIGMA
 from vosforge.datagen.simulation.clicks.clicks import Click
 from vosforge.datagen.simulation.robot.strokes import Stroke
+from vosforge.models.aggregate import aggregate_logits
 from vosforge.models.click_net import SIZES, ClickNetwork
+from vosforge.train.inference import click_interaction
 from vosforge.train.inference.click_interaction import (
     ClickNetSettings,
     clamped,
@@ -83,6 +86,32 @@ def test_the_crf_comes_before_the_clicks_have_the_last_word(network):
     refined = probability_of_clicks(network, rgb, empty, [ON, OFF], ClickNetSettings(crf=crf))
     plain = probability_of_clicks(network, rgb, empty, [ON, OFF], ClickNetSettings())
     assert not np.allclose(refined, plain) and refined[20, 10] == 1 and refined[5, 30] == 0
+
+
+def test_the_crf_sees_the_probability_that_the_loss_saw(network, monkeypatch):
+    rgb, empty = frame()
+    plain = probability_of_clicks(network, rgb, empty, [ON], ClickNetSettings(clamp_radius=None))
+    seen = []
+    monkeypatch.setattr(click_interaction, "refine_mask", lambda given, *_: seen.append(given) or given)
+    settings = ClickNetSettings(clamp_radius=None, crf=DenseCRFSettings())
+    passed = probability_of_clicks(network, rgb, empty, [ON], settings)
+    trained = aggregate_logits(torch.from_numpy(plain)[None]).softmax(dim=0)[1]
+    assert np.allclose(seen[0], trained, atol=1e-5) and not np.allclose(seen[0], plain, atol=1e-3)
+    assert np.allclose(passed, plain, atol=1e-5)
+    monkeypatch.setattr(
+        click_interaction, "refine_mask", lambda given, *_: np.where(given > 0.5, 1, 0).astype(np.float32)
+    )
+    assert set(np.unique(probability_of_clicks(network, rgb, empty, [ON], settings))) <= {0.0, 1.0}
+
+
+def test_clicks_are_as_wide_as_in_training(network):
+    rgb, empty = frame()
+    given = []
+    network.register_forward_pre_hook(lambda _, args: given.append(args[2]))
+    for trained_with, sigma in (({}, None), ({"sigma": 9.0}, None), ({"sigma": 9.0}, DEXTR_SIGMA)):
+        network.trained_with = trained_with
+        probability_of_clicks(network, rgb, empty, [ON], ClickNetSettings(sigma=sigma))
+    assert torch.equal(given[0], given[2]) and given[1].sum() > 2 * given[0].sum()
 
 
 def test_a_stroke_becomes_clicks_along_it():

@@ -48,7 +48,8 @@ def test_without_colour_smoothness_removes_single_pixels_alone():
     wrong = np.zeros_like(mask)
     wrong[2, 2] = wrong[12, 12] = True
     smooth = replace(EXACT, appearance_weight=0.0)
-    assert np.array_equal(refine_mask(doubtful(mask, wrong), grey, smooth)[8:16, 8:16] > 0.5, mask[8:16, 8:16])
+    refined = refine_mask(doubtful(mask, wrong), grey, smooth) > 0.5
+    assert not refined[2, 2] and refined[12, 12] and np.array_equal(refined[8:16, 8:16], mask[8:16, 8:16])
 
 
 def test_without_pairs_or_iterations_probabilities_stay():
@@ -85,6 +86,19 @@ def test_one_pair_of_pixels_by_hand():
     expected = 1 / (1 + np.exp(-log_odds))
     rgb = np.full((1, 2, 3), 7, np.uint8)
     assert np.allclose(refine_mask(given, rgb, settings), expected, atol=1e-5)
+
+
+def test_sums_over_pixels_are_normalised_on_both_sides():
+    """Three pixels in a row: the one in the middle has more neighbours, so its sums are larger."""
+    settings = replace(EXACT, iterations=1, appearance_weight=0.0, smoothness_weight=2.0, smoothness_pixels=1.0)
+    given = np.array([0.9, 0.4, 0.6])
+    kernel = np.exp(-0.5 * np.subtract.outer(np.arange(3), np.arange(3)) ** 2)
+    norm = 1 / np.sqrt(kernel.sum(axis=1))
+    message = norm * (kernel @ (norm * given))
+    opposite = norm * (kernel @ (norm * (1 - given)))
+    log_odds = np.log(given / (1 - given)) + 2.0 * (message - opposite)
+    refined = refine_mask(given[None].astype(np.float32), np.full((1, 3, 3), 7, np.uint8), settings)
+    assert np.allclose(refined[0], 1 / (1 + np.exp(-log_odds)), atol=1e-5)
 
 
 @pytest.mark.skipif(not is_lattice_installed(), reason="needs the extra crf")

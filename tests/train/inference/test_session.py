@@ -190,7 +190,7 @@ def test_a_session_that_was_not_started_or_has_no_ids_is_refused(toy):
     [
         ({"fusion": "both"}, "fusion is 'both'"),
         ({"undo_depth": -1}, "undo_depth is -1"),
-        ({"attention_top_k": 0}, "attention_top_k is 0"),
+        ({"attention_top_k": -1}, "attention_top_k is -1"),
         ({"max_memory_frames": 3}, "max_memory_frames is 3"),
         ({"memory_every": 0}, "memory_every is 0"),
         ({"stroke_width": 2}, "stroke_width is 2"),

@@ -6,6 +6,7 @@ import torch
 from session_world import all_masks, begun, line_on, lines, truths, undo_a_round
 from toy_networks import ToyATNet
 from vosforge.models.atnet import SIZES, ATNetwork
+from vosforge.train.inference.geometry import Region
 from vosforge.train.inference.session.atnet import ATNetSession
 from vosforge.train.inference.session.atnet_settings import ATNetSettings
 
@@ -99,6 +100,18 @@ def test_free_hand_masks_stand_and_are_carried(world):
     assert not network.calls
     list(session.propagate())
     assert np.array_equal(all_masks(session), truths(world))
+
+
+def test_transfer_begins_with_what_a_region_left_standing(world):
+    network, seen = ToyATNet(), []
+    network.transfer.register_forward_pre_hook(lambda _, given: seen.append(given[4]))
+    session = session_on(world, network)
+    region = Region(left=0, top=0, right=world.size[1] // 2, bottom=world.size[0])
+    shown = session.interact(2, lines(world, 2), region)
+    assert (shown == 4).any() and (shown != world.truth(2)).any(), "A-Net's answer goes beyond the region"
+    list(session.propagate())
+    for mask, object_id in zip(seen[0][:, 0], world.object_ids, strict=True):
+        assert np.array_equal(mask[: world.size[0], : world.size[1]] > 0.5, shown == object_id)
 
 
 def test_an_object_of_which_nothing_is_said_is_not_in_the_frame(world):

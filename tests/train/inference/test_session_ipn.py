@@ -9,8 +9,12 @@ from session_world import CutWorld, HiddenWorld, all_masks, begun, line_on, line
 from torch import nn
 from torch.nn import functional as F
 from toy_networks import NUM_CORNERS, SURE, ToyS2M, corner_of
+from vosforge.datagen.simulation.robot.strokes import Stroke
 from vosforge.models.ipn import SIZES, IPNNetwork, IPNPrediction
 from vosforge.models.normalisation import NormaliseColours
+from vosforge.train.inference.geometry import FrameGeometry
+from vosforge.train.inference.interaction import draw_hints
+from vosforge.train.inference.session import ipn_engine
 from vosforge.train.inference.session.ipn import IPNSession
 from vosforge.train.inference.session.ipn_settings import IPNSettings
 
@@ -299,7 +303,36 @@ def test_a_frame_that_is_empty_again_begins_with_neutral_masks(world):
     assert torch.allclose(mask, torch.tensor(0.5))
 
 
-@pytest.mark.parametrize("wrong", [{"roi_scale": 0.5}, {"max_rounds": 0}, {"undo_depth": -1}, {"stroke_width": 4}])
+def test_strokes_are_as_wide_as_in_training_and_end_in_diamonds():
+    point, geometry = Stroke(object_id=1, path=np.array([[0.5, 0.5]])), FrameGeometry.of(21, 21, None)
+    for settings, pixels in ((IPNSettings(), 13), (IPNSettings(stroke_tip="square"), 25)):
+        positive, _ = draw_hints([point], {}, (1,), geometry, settings)
+        assert positive.sum() == pixels
+    assert positive[0].sum(axis=1).max() == 5
+
+
+def test_regions_and_the_neighbours_mask_are_as_the_network_was_trained(world, monkeypatch):
+    box_of, scales = ipn_engine.guidance_box, []
+    monkeypatch.setattr(ipn_engine, "guidance_box", lambda *given: scales.append(given[2].scale) or box_of(*given))
+
+    def found(trained_with, **settings):
+        network = ToyIPN()
+        network.trained_with, network.propagation.certain = trained_with, 0.7
+        session = session_on(world, network, **settings)
+        scales.clear()
+        session.interact(3, {4: line_on(world, 3, 4)})
+        list(session.propagate())
+        (scale,) = set(scales)
+        return scale, all(float(neighbour.max()) == 1 for _, neighbour in network.propagation.given)
+
+    other = {"roi_scale": 1.5, "round_neighbour": False}
+    assert found({}) == (2.0, True) and found(other) == (1.5, False)
+    assert found(other, roi_scale=2.0, round_neighbour=True) == (2.0, True)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"roi_scale": 0.5}, {"max_rounds": 0}, {"undo_depth": -1}, {"stroke_width": 4}, {"stroke_tip": "x"}]
+)
 def test_settings_name_what_is_wrong(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         IPNSettings(**wrong)

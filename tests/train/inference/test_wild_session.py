@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from session_world import die
+from session_world import die, lines
 from torch.nn import functional as F
 from toy_networks import NUM_CORNERS, BlockWorld, corner_of
 from vosforge.models.click_net import SIZES as CLICKNET_SIZES
@@ -126,6 +126,18 @@ def test_the_whole_video_is_segmented_anew_after_a_correction(tunings):
     assert tunings == [1, 2, 1] and sorted(seen) == [0, 1, 2, 4, 5, 6]
     assert all(np.array_equal(seen[t], world.truth(t)) for t in (0, 1, 2, 4, 6))
     assert np.array_equal(session.masks(3), np.where(world.truth(3) == 1, 1, 0))
+
+
+def test_clicks_on_a_stroke_are_apart_in_pixels_of_the_network_s_input(monkeypatch):
+    world, apart = BlockWorld(2, (1,)), []
+    given = wild_engine.clicks_on_stroke
+    monkeypatch.setattr(wild_engine, "clicks_on_stroke", lambda *args: apart.append(args[3]) or given(*args))
+    for short_side in (None, world.size[0] // 2):
+        clicks = ClickNetSettings(short_side=short_side, stroke_spacing=12)
+        session = WildSession(ToyClickNet(), OSVOSNetwork(SIZES["tiny"]), WildSettings(clicks=clicks))
+        session.start(world, (1,))
+        session.interact(0, lines(world, 0))
+    assert apart == [12, 24]
 
 
 def test_networks_are_tuned_once_for_a_set_of_masks(tunings):

@@ -38,8 +38,9 @@ class Fusion(SequenceOptions, PropagationOptions):
     there are three: 0, 0.5 and 1."""
     second: Literal["worst", "farthest"] = "worst"
     """The second interaction: where the masks of the first are worst, or at the farther end."""
-    attention_top_k: int = 0
-    """Memory cells that carry the difference maps: 0 for all, as the published code has it; 50 as the paper's text."""
+    attention_top_k: int | None = None
+    """Memory cells that carry the difference maps: 0 for all, as the published code has it; 50 as the paper's text.
+    Without it as the fusion network was trained."""
     min_area: int = 100
     """Pixels that an object must show in the first frame."""
     overwrite: bool = False
@@ -81,7 +82,7 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
             firsts=tuple(command.first) or FIRSTS,
             second=command.second,
             min_area=command.min_area,
-            attention_top_k=command.attention_top_k or None,
+            attention_top_k=command.attention_top_k,
         )
         hashes = checked_hashes(propagation, fusions)
     job = FusionJob(

@@ -19,7 +19,7 @@ from ....datagen.corpus.records import IGNORE_ID
 from ....models.aggregate import hard_labels, soft_aggregate
 from ....models.fusion import FusionNetwork
 from ....models.propagation import PropagationNetwork
-from ...inference.fusion import Interaction, blend_linearly, fused_logits, memorize_interaction
+from ...inference.fusion import Interaction, attention_cells, blend_linearly, fused_logits, memorize_interaction
 from ...inference.geometry import FrameGeometry
 from ...inference.propagation import PropagationSettings, ids_of, propagate_soft
 from ..errors import EvaluationError
@@ -38,7 +38,7 @@ class FusionGainSettings:
     firsts: places of the first interaction as fractions of the sequence, each for a pair of its own. second: "worst",
     the frame in which the first interaction's masks have the lowest mean J, as a user would choose, or "farthest", the
     end of the sequence that is farther away. min_area: pixels that an object must show in the first frame.
-    attention_top_k: see `difference_maps`.
+    attention_top_k: see `attention_cells`.
     """
 
     propagation: PropagationSettings
@@ -52,7 +52,7 @@ class FusionGainSettings:
             raise EvaluationError(f"the first interactions are at {list(self.firsts)}; give fractions from 0 to 1")
         if self.min_area < 1:
             raise EvaluationError(f"min_area is {self.min_area}; give 1 pixel or more")
-        if self.attention_top_k is not None and self.attention_top_k < 1:
+        if self.attention_top_k is not None and self.attention_top_k < 0:
             raise EvaluationError(f"attention_top_k is {self.attention_top_k}; give 1 or more, or 0 for all cells")
         if self.second not in ("worst", "farthest"):
             raise EvaluationError(f"the second interaction is at {self.second!r}; choose 'worst' or 'farthest'")
@@ -214,7 +214,8 @@ def _fused_frames(
                 key = propagation.query_key(rgb)
                 given = rgb, geometry.enter(previous[None]), geometry.enter(new[None]), distances
                 for label, network in fusions.items():
-                    found[label] = _fused(network, interaction, key, given, geometry, ids, settings.attention_top_k)
+                    cells = attention_cells(network, settings.attention_top_k)
+                    found[label] = _fused(network, interaction, key, given, geometry, ids, cells)
         yield FusedFrame(t=t, first=first, second=second, ids=found)
 
 

@@ -131,6 +131,7 @@ def check_systems(systems: Sequence[System], checkpoints: Mapping[str, Path], in
 
     The networks are loaded on the CPU, whatever the device of `inference`: they may be going to run on other machines.
     """
+    from ...inference.session.open_session import require_transfer
     from ...trained_networks import trained_network
 
     here = replace(inference, device="cpu")
@@ -139,7 +140,9 @@ def check_systems(systems: Sequence[System], checkpoints: Mapping[str, Path], in
             if system.fusion is not None:
                 _session_settings(system, here)
             for kind in system.needs:
-                trained_network(checkpoints[kind], kind)
+                _, info = trained_network(checkpoints[kind], kind)
+                if kind == "atnet":
+                    require_transfer(info)
 
 
 def open_system(

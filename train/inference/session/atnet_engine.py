@@ -55,10 +55,7 @@ class ATNetEngine(AnnotatingEngine):
         rgb = self._enter(draft.frame)
         with self._measured("a-net"):
             logits = self._in_passes(lambda rows: self._annotate(rgb, planes, rows).logits)
-            # Without the objects of which the frame shows nothing and nothing was drawn.
-            present = self._on_device(planes.any(axis=(0, 2, 3)))
-            soft = self._geometry.leave(logits.sigmoid())[:, 0] * present
-            return self._as_ids(self._above_threshold(soft))
+            return self._as_ids(self._above_threshold(self._soft(planes, logits.sigmoid())))
 
     def carried(self, one: Pass, item: Waiting, given: Sequence[int], base: View) -> Iterator[tuple[Tensor, Tensor]]:
         """From the nearest annotated frames and the frame beside it; see `VideoEngine`.
@@ -100,6 +97,10 @@ class ATNetEngine(AnnotatingEngine):
                 labels = self._above_threshold(soft)
             yield labels, soft
 
+    def _soft(self, planes: np.ndarray, probabilities: Tensor) -> Tensor:
+        """What A-Net says of the frame (N, H, W), without objects that it does not show and nobody drew."""
+        return self._geometry.leave(probabilities)[:, 0] * self._on_device(planes.any(axis=(0, 2, 3)))
+
     def _maps(self, draft: Draft) -> np.ndarray:
         return annotation_maps(draft.base, draft.strokes, draft.clicks, self._ids, self._geometry)
 
@@ -121,8 +122,11 @@ class ATNetEngine(AnnotatingEngine):
             features = self._network.transfer.encode(rgb)
             # Where nothing was drawn for an object, what stands is its mask, not what A-Net would say.
             shown = self._geometry.enter(masks_of(self._store.ids(t, base), self._ids).to(self._device))
-            drawn = torch.from_numpy(planes[1:].any(axis=(0, 2, 3))).to(self._device)
-            masks = torch.where(drawn.view(-1, 1, 1, 1), probabilities, shown)
+            drawn = self._on_device(planes[1:].any(axis=(0, 2, 3)))
+            # Nor is it where a region kept what stood there.
+            stands = self._as_ids(self._above_threshold(self._soft(planes, probabilities))) == self._store.ids(t, base)
+            stands = self._geometry.enter(torch.from_numpy(stands).to(self._device)[None, None].float()) > 0.5
+            masks = torch.where(drawn[..., None] & stands, probabilities, shown)
         known = self._on_device(self._known(t, base)).flatten()
         return AnnotatedFrame(features=features, objects=torch.cat(found), masks=masks, known=known)
 

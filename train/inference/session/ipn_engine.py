@@ -11,6 +11,7 @@ from torch import Tensor
 from ....models.aggregate import hard_labels, soft_aggregate
 from ....models.ipn import NEUTRAL, IPNNetwork
 from ....models.roi import RoiRule, guidance_box, roi_align, roi_paste
+from ...networks import as_trained
 from ..annotation import NEUTRAL_GREY, as_inputs
 from ..geometry import FrameGeometry
 from ..interaction import draw_hints
@@ -35,7 +36,11 @@ class IPNEngine(AnnotatingEngine):
         geometry = replace(FrameGeometry.of(*footage.frames.size, settings.short_side), padding=(0, 0, 0, 0))
         super().__init__(settings, footage, geometry)
         self._network, self._settings = network, settings
-        self._rule, self._side = RoiRule(scale=settings.roi_scale), network.size.roi_side
+        scale = as_trained(network, "roi_scale", RoiRule.scale) if settings.roi_scale is None else settings.roi_scale
+        self._rule, self._side = RoiRule(scale=scale), network.size.roi_side
+        self._rounds_neighbour = settings.round_neighbour
+        if self._rounds_neighbour is None:
+            self._rounds_neighbour = as_trained(network, "round_neighbour", True)
         self._features = self._keep(RevisionCache[Tensor](settings.max_rounds))
 
     def correct(self, draft: Draft) -> np.ndarray:
@@ -105,7 +110,7 @@ class IPNEngine(AnnotatingEngine):
 
     def _propagate(self, rgb: Tensor, before: Tensor, beside: Tensor, reference: Tensor) -> Tensor:
         """Probabilities of the objects in a frame, (N, H, W), from those beside it and those it had."""
-        beside = beside.round() if self._settings.round_neighbour else beside
+        beside = beside.round() if self._rounds_neighbour else beside
         maps, pasted = self._geometry.enter(torch.stack([before, beside], dim=1)), []
         step = self._settings.objects_per_pass
         for rows, own in zip(maps.split(step), reference.split(step), strict=True):

@@ -11,6 +11,7 @@ from ....models.fusion import FusionNetwork
 from ....models.propagation import PropagationNetwork
 from ....models.s2m import S2MNetwork
 from ..frame_memory import MemorisedFrame
+from ..fusion import attention_cells
 from ..geometry import FrameGeometry
 from ..interaction import correct_ids
 from ..mask_carrier import MaskCarrier
@@ -108,6 +109,6 @@ class MiVOSEngine(VideoEngine):
                 memorised=self._memorise(item.frame, base),
             ),
             with_difference=mode == "difference",
-            top_k=self._settings.attention_top_k,
+            top_k=attention_cells(self._networks.fusion, self._settings.attention_top_k),
             objects_per_pass=self._settings.objects_per_pass,
         )

@@ -15,8 +15,8 @@ class MiVOSSettings(SessionSettings, InteractionSettings, PropagationSettings):
     """How a session answers; precision is of propagation alone.
 
     fusion: what decides between two interactions: the fusion network with difference maps, the same with empty maps
-    (learnable fusion without difference), blending by distance alone, or "none", the newest wins. attention_top_k: see
-    `difference_maps`.
+    (learnable fusion without difference), blending by distance alone, or "none", the newest wins. attention_top_k:
+    cells that the fusion network's attention reads, 0 for all; None is what it was trained with.
     """
 
     fusion: FusionMode = "difference"
@@ -27,9 +27,10 @@ class MiVOSSettings(SessionSettings, InteractionSettings, PropagationSettings):
             part.__post_init__(self)
         if self.fusion not in get_args(FusionMode):
             raise ValueError(f"fusion is {self.fusion!r}; choose one of {', '.join(get_args(FusionMode))}")
-        if self.attention_top_k is not None and self.attention_top_k < 1:
+        if self.attention_top_k is not None and self.attention_top_k < 0:
             raise ValueError(
-                f"attention_top_k is {self.attention_top_k}; give a positive number, or None for all cells"
+                f"attention_top_k is {self.attention_top_k}; give a positive number, 0 for all cells, or None for what "
+                "the network was trained with"
             )
         if self.max_memory_frames < 4:
             raise ValueError(

@@ -6,7 +6,7 @@ ValueError names what is missing, or the file that holds another kind of network
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -42,13 +42,17 @@ def open_ipn_session(checkpoint: Path, settings: IPNSettings, folder: Path | Non
 
 def open_atnet_session(checkpoint: Path, settings: ATNetSettings, folder: Path | None = None) -> ATNetSession:
     """Open a session of ATNet with a checkpoint of its second stage; ValueError for one of the first."""
-    _, info = trained_network(checkpoint, "atnet", settings.device)
-    if info["stage"].startswith(ATNET_A.name):
-        raise ValueError(
-            f"{checkpoint} is of stage {info['stage']}: its T-Net is untrained; give one of {ATNET_T.name}"
-        )
+    require_transfer(trained_network(checkpoint, "atnet", settings.device)[1])
     settings, networks = _loaded({"atnet": checkpoint}, settings, "atnet")
     return ATNetSession(networks["atnet"], settings, folder)
+
+
+def require_transfer(info: Mapping[str, Any]) -> None:
+    """Raise ValueError for what `trained_network` says of a checkpoint of ATNet's first stage."""
+    if info["stage"].startswith(ATNET_A.name):
+        raise ValueError(
+            f"{info['path']} is of stage {info['stage']}: its T-Net is untrained; give one of {ATNET_T.name}"
+        )
 
 
 def open_wild_session(

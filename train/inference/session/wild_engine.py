@@ -94,7 +94,8 @@ class WildEngine(VideoEngine):
     def _said(self, draft: Draft) -> dict[int, tuple[Click, ...]]:
         """What each object is told: its own clicks and strokes, and what is positive of others as negative."""
         height, width = draft.base.shape
-        spacing = self._settings.clicks.stroke_spacing
+        whole = FrameGeometry.of(height, width, self._settings.clicks.short_side)
+        spacing = self._settings.clicks.stroke_spacing * height / whole.inner[0]
         said: dict[int, tuple[Click, ...]] = {}
         for object_id in self._ids:
             own: tuple[Click, ...] = ()

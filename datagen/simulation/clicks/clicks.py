@@ -40,8 +40,8 @@ class ClickSettings:
 
     margin (d_margin): of first clicks from the object's boundary. step (d_step): between clicks. hull (d_hull): how
     far from the object negative clicks lie. correction_counts (N_corr): one is drawn. These are Benard and Gygli's;
-    the largest numbers of first clicks are Xu et al.'s: max_positive, max_hull and max_other (on each other object)
-    are the ends of ranges drawn from 1, num_surround is always the same.
+    the largest numbers of first clicks are Xu et al.'s: max_positive, max_hull and max_other (on each of the
+    others) are the ends of ranges drawn from 1, num_surround is always the same.
     """
 
     margin: float = 3.0

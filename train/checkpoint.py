@@ -201,7 +201,7 @@ def _load(path: Path, sha256: str | None = None) -> Any:
         except Exception as error:  # torch's reader of pickles raises whatever the bytes lead it to
             found = f"{path.stat().st_size} bytes that are truncated or no torch file"
             raise ValueError(
-                f"{path} cannot be read: found {found}, expected a checkpoint ({_first_line(error)})"
+                f"{path} cannot be read: found {found}, expected a checkpoint; copy it again, or give another"
             ) from error
 
 

@@ -68,7 +68,7 @@ class RunRequest:
             )
         if self.stage.needs_init and self.init is None:
             raise ValueError(
-                f"stage {name} keeps a trained {' and '.join(self.stage.frozen)} network as it is; give --init CKPT, "
+                f"stage {name} keeps a trained {' and '.join(self.stage.frozen)} network as it is; it starts from "
                 f"{self.stage.start_from}"
             )
         if kind is None and self.companion is not None:

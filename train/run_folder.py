@@ -154,6 +154,8 @@ def _check_settings(out: Path, stored: dict[str, Any], asked: dict[str, Any]) ->
     ]
     if not differing:
         return
+    if "name" in differing:
+        raise RunMismatch(f"{out} holds a run of {stored.get('name')}, not of {asked['name']}; use another --out")
     # Of settings with parts only those that differ, for the whole would not fit the line.
     there, here = (dict(dotted({name: _numbered(side.get(name)) for name in differing})) for side in (stored, asked))
     detail = ", ".join(

@@ -110,6 +110,11 @@ def find_pairs(root: Path) -> list[tuple[Path, Path]]:
                 else:
                     alone.append((paths[0], f"its picture {stem}.jpg" if masks else f"its mask {stem}.png"))
     expected = "expected X.jpg beside X.png, or folders such as Image and Mask with the same stems"
+    if not pairs and (root / "JPEGImages").is_dir():
+        raise ValueError(
+            f"{root} is a tree of DAVIS or YouTube-VOS, not of pairs of picture and mask; pack it into a corpus "
+            "(vosforge-data pack) and give that"
+        )
     if not pairs:
         found = f", e.g. {alone[0][0]} lacks {alone[0][1]}" if alone else ""
         raise ValueError(f"{root} holds no pair of picture and mask{found}; {expected}")

@@ -201,9 +201,10 @@ def test_mistakes_of_clicks_are_told_in_one_line(berkeley, tmp_path, capsys):
     assert "shows an object of 5000 pixels" in one_line(capsys)
     assert clicks(berkeley, berkeley / "masks/a.png") == 2
     assert "is a file; give a folder" in one_line(capsys)
-    for place in (berkeley, berkeley / "results"):
-        assert clicks(berkeley, place) == 2
-        assert "is where the pictures lie" in one_line(capsys)
+    assert clicks(berkeley, berkeley / "results") == 2
+    assert "is where the pictures lie" in one_line(capsys)
+    assert clicks(berkeley, berkeley) == 2
+    assert "no results of vosforge-eval clicks; give a new or empty folder" in one_line(capsys)
     assert clicks(berkeley, out, "--click-radius", 0) == 2
     assert "--click-radius is 0" in one_line(capsys)
     assert clicks(berkeley, out, "--click-radius", "inf") == 2

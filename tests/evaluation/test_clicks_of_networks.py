@@ -113,6 +113,12 @@ def test_a_session_is_given_the_present_mask_and_then_all_clicks():
     assert len(calls) == 2 and calls[1].negative == ()
 
 
+def test_variants_without_a_click_network_are_refused(tmp_path):
+    path = write_tiny_checkpoint(tmp_path / "s2m.pt", "s2m")
+    with pytest.raises(EvaluationError, match="--variants no-mask are of click networks; no checkpoint is of one"):
+        method_specs([str(path)], True, 4.0, None, "cpu", "no-mask")
+
+
 def test_variants_are_read_and_unknown_ones_refused():
     assert parse_variants("plain, no-mask+crf") == {"plain": frozenset(), "no-mask+crf": frozenset({"crf", "no-mask"})}
     for wrong in ("mask", "plain+crf", ","):

@@ -168,7 +168,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from vosforge.train.evaluation.output_folder import hold_output_folder, whole_folder
-with hold_output_folder(Path(sys.argv[1])), whole_folder(Path(sys.argv[1], sys.argv[2], "one")) as partial:
+with hold_output_folder(Path(sys.argv[1]), sys.argv[3]), whole_folder(Path(sys.argv[1], sys.argv[2], "one")) as partial:
     (partial / "00000.png").write_bytes(b"half")
     print("held", flush=True)
     sys.stdin.read()
@@ -188,7 +188,7 @@ def test_one_run_at_a_time_writes_to_a_folder_and_a_killed_one_leaves_nothing_in
 ):
     name, *flags = command
     arguments = [name, "--root", str(tree), "--out", str(tmp_path / "out"), *flags]
-    code = [sys.executable, "-c", HOLD, str(tmp_path / "out"), masks]
+    code = [sys.executable, "-c", HOLD, str(tmp_path / "out"), masks, name]
     with subprocess.Popen(code, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"held\n"
         assert main(arguments) == 2
@@ -205,10 +205,28 @@ def test_one_run_at_a_time_writes_to_a_folder_and_a_killed_one_leaves_nothing_in
 def test_commands_of_short_runs_hold_their_folder_too(tree, tmp_path, capsys, command):
     flags = {"masks": ("--results", tree / "Annotations/480p"), "rounds": ("--grabcut",)}.get(command, ())
     arguments = [command, "--root", str(tree), "--out", str(tmp_path / "out"), *map(str, flags)]
-    with hold_output_folder(tmp_path / "out"):
+    with hold_output_folder(tmp_path / "out", command):
         assert main(arguments) == 2
     assert "out is being written by another run" in one_line_error(capsys)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {".lock", "evaluation.json"}
+
+
+@pytest.mark.parametrize("command", ["davis", "masks", "interactive", "clicks", "rounds"])
+def test_a_folder_of_anything_else_is_left_as_it_is(tree, tmp_path, capsys, command):
+    flags = {"masks": ("--results", tree / "Annotations/480p"), "rounds": ("--grabcut",)}.get(command, ())
+    arguments = [command, "--root", str(tree), "--out", str(tmp_path / "out"), *map(str, flags)]
+    (tmp_path / "out").mkdir()
+    notes = tmp_path / "out" / "notes.txt"
+    notes.write_text("a year of work")
+    assert main(arguments) == 2
+    assert f"out holds notes.txt, no results of vosforge-eval {command}; give a new" in one_line_error(capsys)
+    assert list((tmp_path / "out").iterdir()) == [notes]
+    notes.unlink()
+    with hold_output_folder(tmp_path / "out", "fusion"):
+        pass
+    assert main(arguments) == 2
+    assert f"holds results of vosforge-eval fusion, not of {command}; give another folder" in one_line_error(capsys)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {".lock", "evaluation.json"}
 
 
 def test_a_folder_that_is_whole_takes_the_place_of_what_another_process_put_there(tmp_path):
@@ -275,7 +293,8 @@ class TestMasks:
         assert self.run(tree, results) == 0
         assert written <= {path.name for path in results.iterdir()}
         assert self.run(tree, results, "--out", tmp_path / "elsewhere") == 0
-        assert written == {path.name for path in (tmp_path / "elsewhere").iterdir()} - {".lock"}
+        assert written == {path.name for path in (tmp_path / "elsewhere").iterdir()} - {".lock", "evaluation.json"}
+        assert self.run(tree, results, "--out", results) == 0
 
     def test_nothing_is_written_into_the_tree(self, tree, tmp_path, capsys):
         truth_as_results = tree / "Annotations/480p"

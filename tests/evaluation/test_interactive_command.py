@@ -82,6 +82,8 @@ def test_results_of_other_settings_are_refused_and_overwritten_on_request(tree, 
     assert run(tree, out, *flags, "--seed", "3") == 2
     message = capsys.readouterr().err
     assert "--overwrite" in message and "seed was 0, is 3" in message and "num_interactions" not in message
+    assert run(tree, out, "--systems", "oracle-copy,copy", "--scribble-sets", "1", "--seed", "3") == 2
+    assert not (out / "oracle-copy").exists(), "refused before anything is played"
     assert run(tree, out, *flags, "--seed", "3", "--overwrite") == 0
 
 

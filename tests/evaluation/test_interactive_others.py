@@ -60,6 +60,12 @@ def test_auto_takes_what_the_checkpoints_allow(checkpoints):
     assert [one.label for one in parse_systems("auto", ["clicknet", "osvos", "ipn"], None)] == ["ipn", "wild", "copy"]
     with pytest.raises(EvaluationError, match="system wild needs a checkpoint: give --osvos"):
         parse_systems("wild", ["clicknet"], None)
+    for alone, needed in (("osvos", "--clicknet"), ("s2m", "--propagation"), ("fusion", "--propagation")):
+        with pytest.raises(EvaluationError, match=f"nothing plays with --{alone} alone; give {needed} too"):
+            parse_systems("auto", ["ipn", alone], None)
+    assert [one.label for one in parse_systems("ipn", ["ipn", "osvos"], None)] == ["ipn"], (
+        "named: the rest is not meant"
+    )
     assert parse_systems("wild-oracle", ["osvos"], None)[0].needs == ("osvos",)
     with pytest.raises(EvaluationError, match="no system 'atnet-k20'"):
         parse_systems("atnet-k20", ["atnet"], None)

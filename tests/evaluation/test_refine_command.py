@@ -46,7 +46,7 @@ def refine(root, out, networks, *more):
 
 def test_every_object_has_a_row_and_the_table_its_means(networks, tmp_path, capsys):
     root = write_tree(tmp_path / "davis", {"one": 1, "two": 2}, num_frames=3)
-    with hold_output_folder(tmp_path / "out"):
+    with hold_output_folder(tmp_path / "out", "refine"):
         assert refine(root, tmp_path / "out", networks) == 2
     assert "out is being written by another run" in capsys.readouterr().err
     assert refine(root, tmp_path / "out", networks) == 0
@@ -93,7 +93,7 @@ def test_results_of_other_settings_or_another_truth_are_refused(networks, tmp_pa
     for more, said in (
         (("--first-clicks", 3), "first_clicks was 2, is 3"),
         (("--clicks", 2), "clicks was [1, 3], is [1, 2, 3]"),
-        (("--tuning-iterations", 1), "tuning was"),
+        (("--tuning-iterations", 1), "tuning.iterations was 2, is 1"),
         (("--short-side", 32), "methods was"),
         (("--no-grabcut",), "methods was"),
         (("--osvos", write_tiny_checkpoint(tmp_path / "other.pt", "osvos", seed=1)), "osvos_sha256 was"),

@@ -50,7 +50,8 @@ def test_a_name_without_weights_is_refused_with_the_children_before_anything_is_
 def test_what_stays_must_have_been_trained(request_for, tmp_path):
     stage = STAGES["atnet-t-mini"]
     with pytest.raises(
-        ValueError, match=r"keeps a trained annotation network.* give --init CKPT, a checkpoint of atnet-a"
+        ValueError,
+        match=r"keeps a trained annotation network as it is; it starts from a checkpoint of atnet-a-mini .--init",
     ):
         request_for(stage=stage, size="tiny")
     resnet = tmp_path / "resnet.pth"

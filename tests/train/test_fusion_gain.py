@@ -189,7 +189,10 @@ def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
     command = Fusion(
         root=str(root), out=tmp_path / "out", propagation=files["propagation"], checkpoint=(f"ours={files['fusion']}",)
     )
-    with hold_output_folder(command.out), pytest.raises(EvaluationError, match="being written by another run"):
+    with (
+        hold_output_folder(command.out, "fusion"),
+        pytest.raises(EvaluationError, match="being written by another run"),
+    ):
         evaluate_fusion(command, Console(quiet=True))
     summary = evaluate_fusion(command, Console(quiet=True))
     assert list(summary) == [PREVIOUS, NEW, LINEAR, "ours"] and all(0 <= row["J"] <= 1 for row in summary.values())
@@ -213,7 +216,7 @@ def test_the_command_writes_numbers_and_a_sheet(networks, tmp_path):
     assert there.scores == here.scores and np.array_equal(there.picture("worst"), here.picture("worst"))
     # A fusion checkpoint may have any label, that of a file "propagation.pt" too.
     other = replace(command, checkpoint=(f"propagation={files['fusion']}",))
-    with pytest.raises(EvaluationError, match=r"holds results of other settings or data \(fusions_sha256 was"):
+    with pytest.raises(EvaluationError, match=r"holds results of other settings or data \(fusions_sha256\.ours was"):
         evaluate_fusion(other, Console(quiet=True))
     evaluate_fusion(replace(other, overwrite=True), Console(quiet=True))
     results = json.loads((tmp_path / "out" / "fusion.json").read_text())

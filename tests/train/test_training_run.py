@@ -114,6 +114,8 @@ def test_folder_of_a_run_with_other_settings_is_refused_by_field(request_for):
         run(request_for(seed=5), report=silent, announce=silent)
     with pytest.raises(RunMismatch, match=r"num_steps 8 there, 16 asked.*cannot be lengthened"):
         run(request_for(num_steps=16), report=silent, announce=silent)
+    with pytest.raises(RunMismatch, match=r"holds a run of \S+, not of other; use another --out$"):
+        run(request_for(stage=replace(request_for().stage, name="other")), report=silent, announce=silent)
     # How often something is written is not the run's identity.
     assert run(request_for(log_every=1, num_workers=1), report=silent, announce=silent).finished
 

@@ -17,6 +17,7 @@ def run(command: List) -> int:
 
     table = Table("stage", "size", "data", "steps", "starts from")
     table.columns[0].no_wrap = table.columns[3].no_wrap = True
+    table.columns[4].overflow = "fold"
     for stage in STAGES.values():
         table.add_row(stage.name, stage.size, stage.data, f"{stage.num_steps:,}", stage.start_from)
     Console().print(table)

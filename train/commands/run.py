@@ -27,13 +27,15 @@ class Run:
     stage: Positional[str]
     """Name of the stage, see `list`."""
     data: UseAppendAction[tuple[Annotated[str, arg(metavar="DIR[=weight]")], ...]]
-    """A corpus folder and how often it is drawn from, relative to the others; may be repeated."""
+    """A corpus, or for stages of stills a folder of pictures with masks, and how often it is drawn from, relative to
+    the others; may be repeated."""
     out: Path
     """Folder of the run: checkpoints, metrics, pictures."""
     size: Annotated[str | None, arg(metavar="small|full")] = None
     """Network size."""
     init: Path | None = None
-    """Weights to start from: a checkpoint of the same size, or a torchvision ResNet state dict."""
+    """Weights to start from: a checkpoint of the same size, or a published file: a torchvision ResNet (OSVOS: VGG-16),
+    DeepLabV3+, Scribble-to-Mask, propagation or fusion."""
     companion: Annotated[Path | None, arg(metavar="CKPT")] = None
     """A trained network beside the stage's own, which stays as it is: a propagation network for the fusion stages, the
     first click network for the second (clicknet-mask)."""

@@ -61,7 +61,7 @@ def evaluate_davis(settings: DavisSettings, console: Console) -> dict[str, Any]:
         raise EvaluationError("--untrained needs --checkpoint, whose architecture it takes")
     if settings.num_pictures < 0:
         raise EvaluationError(f"--pictures {settings.num_pictures}: give 0 or more")
-    check_output_folder(settings.out)
+    check_output_folder(settings.out, command="davis")
     found = open_sequences(
         settings.root,
         settings.split,
@@ -77,7 +77,7 @@ def evaluate_davis(settings: DavisSettings, console: Console) -> dict[str, Any]:
     methods = network_methods(checkpoints, out, settings.inference, settings.untrained) if checkpoints else []
     methods += [baseline_method(name, out) for name in baselines]
 
-    with hold_output_folder(settings.out):
+    with hold_output_folder(settings.out, "davis"):
         for method in methods:
             remove_partial_folders(masks_of(method.folder))
         scores = evaluate_methods(

@@ -26,17 +26,31 @@ def finished_record(path: Path, identity: Mapping[str, Any], read: Callable[[dic
     """
     try:
         content = read_json(path)
-        there, record = dict(content["settings"]), read(content)
+        there, record = _parts(content["settings"]), read(content)
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    changed = [key for key in sorted(there.keys() | identity.keys()) if there.get(key) != identity.get(key)]
+    asked = _parts(identity)
+    changed = [key for key in sorted(there.keys() | asked.keys()) if there.get(key) != asked.get(key)]
     if changed:
-        differences = ", ".join(f"{key} was {there.get(key)!r}, is {identity.get(key)!r}" for key in changed)
+        differences = ", ".join(f"{key} was {_brief(there.get(key))}, is {_brief(asked.get(key))}" for key in changed)
         raise EvaluationError(
             f"{path} holds results of other settings or data ({differences}); "
             "give another --out, or --overwrite to replace them"
         )
     return record
+
+
+def _parts(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted name -> value."""
+    found = {}
+    for name, value in settings.items():
+        found |= _parts(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
+
+
+def _brief(value: Any) -> str:
+    # Of a digest the beginning tells it from another.
+    return repr(f"{value[:12]}..." if isinstance(value, str) and len(value) == 64 else value)
 
 
 def arrays_sha256(arrays: Iterable[tuple[Any, np.ndarray]]) -> str:

@@ -77,7 +77,7 @@ def evaluate_masks(settings: MasksSettings, console: Console) -> dict[str, Any]:
     for sequence in chosen.sequences:
         _check_complete(sequence, results)
     # All files are looked for above, before the first is scored; a fault inside one shows when it is read.
-    with contextlib.nullcontext() if out is None else hold_output_folder(out):
+    with contextlib.nullcontext() if out is None else hold_output_folder(out, "masks"):
         scores = map_sequences(score_folder, chosen.sequences, settings.farm, shared=results, console=console)
         summary = summarise(scores, settings.include_ends, chosen.seen)
         content = {
@@ -150,7 +150,8 @@ def _out(settings: MasksSettings) -> Path | None:
         root = Path(str(settings.root)).absolute()
         results = settings.results.absolute()
         return settings.results if root not in results.parents and os.access(results, os.W_OK) else None
-    check_output_folder(settings.out)
+    beside = settings.out.resolve() == settings.results.resolve()
+    check_output_folder(settings.out, command=None if beside else "masks")
     return settings.out
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...datagen.storage import folder_lock
+from ...datagen.storage.files import atomic_write_json, is_temporary, read_json
 from .errors import EvaluationError
 
 TREE_MARKS = ("index.json", "JPEGImages")
@@ -20,8 +21,15 @@ DATA_MARKS = (*TREE_MARKS, "meta.json")
 PARTIAL_MARK = ".partial"
 
 
-def check_output_folder(out: Path, flag: str = "--out") -> None:
-    """Raise EvaluationError when a folder cannot be made or written to, is a file, holds data or lies among it."""
+COMMAND_FILE = "evaluation.json"
+"""What says in a folder of results which command's they are."""
+
+
+def check_output_folder(out: Path, flag: str = "--out", command: str | None = None) -> None:
+    """Raise EvaluationError when a folder cannot be made or written to, is a file, holds data or lies among it.
+
+    command: of vosforge-eval, whose results alone may be there; None looks at no results.
+    """
     if out.exists() and not out.is_dir():
         raise EvaluationError(f"{flag} {out} is a file; give a folder")
     for name in DATA_MARKS:
@@ -31,6 +39,8 @@ def check_output_folder(out: Path, flag: str = "--out") -> None:
         mark = next((name for name in TREE_MARKS if (above / name).exists()), None)
         if mark is not None:
             raise EvaluationError(f"{flag} {out} lies among the data in {above} ({mark}); give a folder elsewhere")
+    if command is not None and out.is_dir():
+        _check_results(out, flag, command)
     _check_writable(out, flag)
 
 
@@ -42,14 +52,17 @@ def check_output_file(path: Path, flag: str) -> None:
 
 
 @contextlib.contextmanager
-def hold_output_folder(out: Path) -> Iterator[None]:
+def hold_output_folder(out: Path, command: str) -> Iterator[None]:
     """Keep other runs out of a folder until the block or the process ends; it is made where there is none.
 
-    Raises EvaluationError when another run holds it. Processes that work for this one write as they like.
+    command: of vosforge-eval, see `check_output_folder`; it is written down. Raises EvaluationError when another run
+    holds the folder. Processes that work for this one write as they like.
     """
     out.mkdir(parents=True, exist_ok=True)
     refusal = EvaluationError(f"{out} is being written by another run; wait for it, or give another --out")
     with folder_lock.hold_lock(out / folder_lock.NAME, refusal):
+        if not (out / COMMAND_FILE).exists():
+            atomic_write_json(out / COMMAND_FILE, {"command": command})
         yield
 
 
@@ -89,6 +102,23 @@ def _take_place(partial: Path, target: Path) -> None:
                 raise
         finally:
             shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _check_results(out: Path, flag: str, command: str) -> None:
+    """Raise EvaluationError when a folder holds anything but results of this command."""
+    if (out / COMMAND_FILE).exists():
+        content = read_json(out / COMMAND_FILE)
+        found = content.get("command") if isinstance(content, dict) else None
+        if found != command:
+            raise EvaluationError(
+                f"{flag} {out} holds results of vosforge-eval {found}, not of {command}; give another folder"
+            )
+        return
+    for entry in sorted(out.iterdir()):
+        if entry.name != folder_lock.NAME and not is_temporary(entry):
+            raise EvaluationError(
+                f"{flag} {out} holds {entry.name}, no results of vosforge-eval {command}; give a new or empty folder"
+            )
 
 
 def _check_writable(folder: Path, flag: str) -> None:

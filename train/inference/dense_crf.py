@@ -82,8 +82,8 @@ def require_lattice() -> Any:
         from pydensecrf import densecrf
     except ImportError as error:
         raise ValueError(
-            "the dense CRF needs the package pydensecrf2: pip install 'vosforge[crf]'; or leave the CRF out, or choose "
-            "the engine 'exact' for small pictures"
+            "the dense CRF needs the package pydensecrf2: pip install '.[crf]' in a checkout; or leave the CRF out (a "
+            "program may choose the engine 'exact' for small pictures)"
         ) from error
     return densecrf
 

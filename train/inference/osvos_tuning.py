@@ -46,10 +46,10 @@ class TuningSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.iterations < 0 or self.batch_size < 1:
-            raise ValueError(
-                f"iterations are {self.iterations} and batch_size is {self.batch_size}; give 0 or more, and 1 or more"
-            )
+        if self.iterations < 0:
+            raise ValueError(f"iterations of tuning are {self.iterations}; give 0 or more")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; give 1 or more")
         if self.optimiser not in ("sgd", "adam") or not self.learning_rate > 0:
             raise ValueError(
                 f"optimiser is {self.optimiser!r} with a rate of {self.learning_rate}; choose sgd or adam, and a "

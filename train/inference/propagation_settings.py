@@ -33,7 +33,8 @@ class PropagationSettings:
         for name in ("memory_every", "top_k", "short_side", "objects_per_pass"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; give a positive number")
+                wayout = ", or None for all cells" if name == "top_k" else ""
+                raise ValueError(f"{name} is {value}; give a positive number{wayout}")
 
     def autocast(self) -> torch.autocast:
         """The context in which networks run."""

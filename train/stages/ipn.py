@@ -21,6 +21,7 @@ _SOURCES = {
     "bootstrap": "Sec. 3.4: cross-entropy over all pixels of the region of interest",
     "train_batch_norm_until": "ivs interaction_net.py: batch norm keeps ImageNet's statistics, scale and shift",
 }
+_REGIONS = "; roi_scale: Sec. 3.3, where the code has 1.5; round_neighbour, scale_weights: the code"
 
 IPN_STILLS = Stage(
     name="ipn-stills",
@@ -53,7 +54,7 @@ IPN_STILLS = Stage(
         "curriculum": "a still has no jumps",
         "sample_settings": "Sec. 3.4, after RGMP: pairs of one picture by affine maps, and of pasted objects; the "
         "ranges are not published: those of SequenceSettings",
-        "step_settings": "the author, in answer to a question: two frames, two rounds, both networks",
+        "step_settings": "the author, in answer to a question: two frames, two rounds, both networks" + _REGIONS,
     },
 )
 
@@ -76,7 +77,7 @@ IPN_CLIPS = replace(
         "sample_settings": "Sec. 3.4: shorter side 480, patches at one random place, a random affine map; the ranges "
         "are not published: rotation 25, shear 15, scale 0.9 to 1.1 are those of a user who trained it again",
         "step_settings": "the author, in answer to a question: from 4 frames to 8, one more every 20 epochs (of 290, "
-        "by the name of the checkpoints); 2 rounds below 7 frames, then 3",
+        "by the name of the checkpoints); 2 rounds below 7 frames, then 3" + _REGIONS,
     },
 )
 

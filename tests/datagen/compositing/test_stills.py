@@ -102,6 +102,12 @@ def test_a_file_without_partner_is_named(tmp_path, remove, said):
         StillFolder(tmp_path)
 
 
+def test_a_tree_of_videos_is_told_from_stills(tmp_path):
+    write_still(tmp_path / "JPEGImages/480p/cat/00000.jpg", tmp_path / "Annotations/480p/cat/00000.png")
+    with pytest.raises(ValueError, match=r"is a tree of DAVIS or YouTube-VOS.*vosforge-data pack"):
+        StillFolder(tmp_path)
+
+
 def test_wrong_folders_say_what_is_expected(tmp_path):
     with pytest.raises(ValueError, match="is not a folder"):
         StillFolder(tmp_path / "absent")

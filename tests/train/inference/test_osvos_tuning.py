@@ -88,5 +88,5 @@ def test_an_update_by_sgd_goes_down_the_summed_loss_by_the_shares_of_each_layer(
 def test_tuning_without_a_mask_or_with_wrong_numbers_is_refused(parent):
     with pytest.raises(ValueError, match="no frame to tune"):
         tuned(parent, [], QUICK)
-    with pytest.raises(ValueError, match="iterations are -1"):
+    with pytest.raises(ValueError, match="iterations of tuning are -1"):
         TuningSettings(iterations=-1)

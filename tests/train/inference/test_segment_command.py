@@ -262,6 +262,12 @@ def test_swapped_and_wrong_folders_are_named(place):
     (place / "pictures" / "f3.png").write_bytes(encode_png(WORLD.read(3)))
     with pytest.raises(ValueError, match=r"pictures holds f3.png, which is no mask \(RGB\); give another folder"):
         segment(place, *mask, "--out", str(place / "pictures"))
+    for name in ("notes.txt", "f9.png"):
+        (place / name[:2]).mkdir()
+        (place / name[:2] / name).write_bytes(encode_palette_png(WORLD.truth(0)))
+        with pytest.raises(ValueError, match=f"holds {name}, which is no mask of this video; give another folder"):
+            segment(place, *mask, "--out", str(place / name[:2]))
+        assert [path.name for path in (place / name[:2]).iterdir()] == [name]
     (place / "stopped" / "masks").mkdir(parents=True)
     (place / "stopped" / ".lock").touch()
     assert segment(place, *mask, "--session", str(place / "stopped")) == 0

@@ -92,7 +92,9 @@ def test_a_folder_is_one_session_s_at_a_time(system, world, tmp_path):
 def test_the_folder_of_another_system_is_refused(system, world, tmp_path):
     begun(tiny_session(system, tmp_path), world).close()
     other = tiny_session(next(name for name in SYSTEMS if name != system), tmp_path)
-    with pytest.raises(ValueError, match=rf"(?i)session in .* is one of {system}, not of \w+; open it with {system}$"):
+    with pytest.raises(
+        ValueError, match=rf"(?i)session in .* is one of {system}, not of \w+; give the networks of {system}$"
+    ):
         other.resume(world)
 
 

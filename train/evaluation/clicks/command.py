@@ -95,7 +95,7 @@ def evaluate_clicks(command: Clicks, console: Console) -> dict[str, Any]:
     from .tables import print_table, write_csv
     from .work import ClicksJob
 
-    check_output_folder(command.out)
+    check_output_folder(command.out, command="clicks")
     _check_numbers(command)
     settings, strategies = _settings(command), parse_strategies(command.strategies)
     device = command.chosen_device(has_networks=bool(command.checkpoint))
@@ -116,7 +116,7 @@ def evaluate_clicks(command: Clicks, console: Console) -> dict[str, Any]:
     if "://" not in found.root and Path(found.root).resolve() in (out, *out.parents):
         raise EvaluationError(f"--out {command.out} is where the pictures lie; give another folder")
     job = ClicksJob(out=out, settings=settings, overwrite=command.overwrite)
-    with hold_output_folder(command.out):
+    with hold_output_folder(command.out, "clicks"):
         runs = _click(job, methods, strategies, found, command.farm(device), console)
         results = _results(found, settings, methods, runs)
         write_csv(command.out / "clicks.csv", runs, settings)

@@ -102,6 +102,8 @@ def method_specs(
             raise EvaluationError(f"a checkpoint is labelled {GRABCUT!r}, as the baseline is; give another label")
         identity = (("method", GRABCUT), ("opencv", cv2.__version__))
         specs.append(MethodSpec(label=GRABCUT, checkpoint=None, click_radius=click_radius, identity=identity))
+    if set(chosen) != {PLAIN} and not any(spec.kind == "clicknet" and spec.checkpoint for spec in specs):
+        raise EvaluationError(f"--variants {variants} are of click networks; no checkpoint is of one")
     if not specs:
         raise EvaluationError("nothing to score: give --checkpoint FILE, or leave --grabcut on")
     return specs

@@ -69,12 +69,12 @@ def evaluate_refinement(command: Refine, console: Console) -> dict[str, Any]:
     from .refinement_page import means_table, write_refinement_page
     from .refinement_work import RefinementJob, run_sequence
 
-    check_output_folder(command.out)
+    check_output_folder(command.out, command="refine")
     settings = _settings(command)
     found = command.open_sequences(sparse=True)
     job = RefinementJob(settings=settings, out=command.out.absolute(), overwrite=command.overwrite)
     farm = command.farm(settings.device)
-    with hold_output_folder(command.out):
+    with hold_output_folder(command.out, "refine"):
         answers = map_sequences(run_sequence, found.sequences, farm, shared=job, doing="refining", console=console)
         rows = [row for answer in answers for row in answer]
         if not rows:

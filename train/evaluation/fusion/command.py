@@ -71,7 +71,7 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
     from .work import FusionJob, checked_hashes, run_pairs
 
     check_numbers(("--pictures", command.pictures, 0))
-    check_output_folder(command.out)
+    check_output_folder(command.out, command="fusion")
     fusions = {label: str(path.absolute()) for label, path in parse_checkpoints(command.checkpoint).items()}
     propagation = str(command.propagation.absolute())
     device = command.chosen_device()
@@ -95,7 +95,7 @@ def evaluate_fusion(command: Fusion, console: Console) -> dict[str, dict[str, An
     )
     found = command.open_sequences(from_first=False)
     sequences = found.sequences
-    with hold_output_folder(command.out):
+    with hold_output_folder(command.out, "fusion"):
         by_sequence = map_sequences(run_pairs, sequences, farm, shared=job, doing="two interactions", console=console)
         done = [result for results in by_sequence for result in results]
         pairs = [result.scores for result in done]

@@ -96,13 +96,13 @@ def evaluate_interactive(command: Interactive, console: Console) -> dict[str, di
     from .results import results_table, system_results, write_system
     from .systems import check_systems, parse_systems
 
-    check_output_folder(command.out)
+    check_output_folder(command.out, command="interactive")
     plan = _plan(command)
     systems = parse_systems(command.systems, list(plan.checkpoints), command.top_k or None)
     plan = _on_machine(plan, command, systems)
     check_systems(systems, plan.checkpoints, plan.inference)
     found = command.open_sequences(from_first=False, sparse=True)
-    with hold_output_folder(command.out):
+    with hold_output_folder(command.out, "interactive"):
         for system in systems:
             for folder in masks_of(command.out, system.label).glob("*"):
                 remove_partial_folders(folder)
@@ -201,7 +201,7 @@ def _play(
     console: Console,
 ) -> dict[str, list[SampleRecord]]:
     from ..jobs import Task, map_tasks
-    from .job import run_session
+    from .job import finished_session, run_session
 
     by_name = {sequence.name: sequence for sequence in found.sequences}
     tasks = [
@@ -213,6 +213,9 @@ def _play(
         for system in systems
         for sample in samples
     ]
+    # What cannot be taken over is refused before hours of playing.
+    for task in tasks:
+        finished_session(plan, *task.payload)
     played = map_tasks(
         run_session, tasks, command.farm(plan.inference.device), shared=plan, doing="sessions", console=console
     )

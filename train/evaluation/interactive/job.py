@@ -79,16 +79,22 @@ class Plan:
         return json.loads(json.dumps(found))
 
 
+def finished_session(plan: Plan, system: System, sequence: AnnotatedSequence, sample: Sample) -> SampleRecord | None:
+    """The record of a session that was played before, None where there is none; EvaluationError for other settings."""
+    if plan.overwrite:
+        return None
+    identity = plan.identity(system, sequence, sample)
+    return finished_record(
+        _record_path(plan, system, sample), identity, lambda content: record_from_dict(content["record"])
+    )
+
+
 def run_session(plan: Plan, payload: tuple[System, AnnotatedSequence, Sample]) -> SampleRecord:
     """Play one session and write its record and its strip of pictures; return the record."""
     system, sequence, sample = payload
-    folder = plan.out / system.label
-    name = f"{sample.sequence}-{sample.scribble_set:03d}"
-    path = folder / "sessions" / f"{name}.json"
-    identity = plan.identity(system, sequence, sample)
-    finished = None
-    if not plan.overwrite:
-        finished = finished_record(path, identity, lambda content: record_from_dict(content["record"]))
+    path = _record_path(plan, system, sample)
+    name = path.stem
+    finished = finished_session(plan, system, sequence, sample)
     masks_folder = masks_of(plan.out, system.label) / str(sample.scribble_set) / sequence.name
     has_all = is_whole_jpeg(strip_path(plan.out, system.label, name)) and (masks_folder.is_dir() or not plan.keep_masks)
     if finished is not None and has_all:
@@ -121,8 +127,13 @@ def run_session(plan: Plan, payload: tuple[System, AnnotatedSequence, Sample]) -
     if plan.keep_masks:
         _write_masks(masks_folder, sequence, masks)
     # The record last: a session that has one is finished.
+    identity = plan.identity(system, sequence, sample)
     atomic_write(path, json.dumps({"settings": identity, "record": record_to_dict(record)}, allow_nan=False).encode())
     return record
+
+
+def _record_path(plan: Plan, system: System, sample: Sample) -> Path:
+    return plan.out / system.label / "sessions" / f"{sample.sequence}-{sample.scribble_set:03d}.json"
 
 
 def strip_path(out: Path, label: str, name: str) -> Path:

@@ -87,6 +87,13 @@ def parse_systems(names: str, given: Sequence[str], top_k: int | None) -> list[S
         if name == "auto":
             found = [system for system in found if set(system.needs) <= set(given)]
         systems |= {system.label: system for system in found}
+    for kind in given if names == "auto" else ():
+        if not any(kind in system.needs for system in systems.values()):
+            users = [needs for needs in (_system(name, given, top_k).needs for name in AUTO) if kind in needs]
+            missing = min(([f"--{one}" for one in needs if one not in given] for needs in users), key=len)
+            raise EvaluationError(
+                f"nothing plays with --{kind} alone; give {' and '.join(missing)} too, or leave it out"
+            )
     if not systems:
         raise EvaluationError(f"--systems is {names!r}; name at least one of {_choices()}")
     for system in systems.values():

@@ -77,14 +77,14 @@ def evaluate_rounds(command: Rounds, console: Console) -> dict[str, MethodScores
             seed=command.seed,
         )
     check_numbers(("--pictures", command.pictures, 0))
-    check_output_folder(command.out)
+    check_output_folder(command.out, command="rounds")
     device = command.chosen_device(has_networks=bool(command.checkpoint))
     farm = command.farm(device)
     methods = scribble_methods(command.checkpoint, command.grabcut, command.short_side, device)
     found = command.open_sequences(from_first=False)
     frames = frames_to_correct(found.sequences, settings)
 
-    with hold_output_folder(command.out):
+    with hold_output_folder(command.out, "rounds"):
         scores: dict[str, MethodScores] = {}
         shown: dict[str, dict[int, list[Round]]] = {}
         for label, (method, about) in methods.items():

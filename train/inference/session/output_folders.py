@@ -41,16 +41,19 @@ def check_folders(command: Segment) -> None:
 
 
 def check_masks(out: Path, names: Sequence[str]) -> None:
-    """ValueError where a mask would take the place of a picture that is none: masks are palette pictures."""
-    for path in (out / name for name in names):
-        if path.exists():
-            try:
-                with Image.open(path) as picture:
-                    mode = picture.mode
-            except UnidentifiedImageError:
-                mode = "unreadable"
-            if mode != "P":
-                raise ValueError(f"--out {out} holds {path.name}, which is no mask ({mode}); give another folder")
+    """ValueError where a folder holds anything but masks of these names, which are palette pictures, and overlays."""
+    for path in sorted(out.iterdir()) if out.is_dir() else ():
+        if path.name == OVERLAYS or is_temporary(path):
+            continue
+        if path.name not in names:
+            raise ValueError(f"--out {out} holds {path.name}, which is no mask of this video; give another folder")
+        try:
+            with Image.open(path) as picture:
+                mode = picture.mode
+        except (UnidentifiedImageError, IsADirectoryError):
+            mode = "unreadable"
+        if mode != "P":
+            raise ValueError(f"--out {out} holds {path.name}, which is no mask ({mode}); give another folder")
 
 
 def _check_session_folder(folder: Path) -> None:

@@ -75,7 +75,9 @@ def load_state(folder: Path, system: str, video: Mapping[str, Any]) -> tuple[Ses
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is not what a session writes ({error!r}); it was damaged, start anew") from error
     if had_system != system:
-        raise ValueError(f"the session in {folder} is one of {had_system}, not of {system}; open it with {had_system}")
+        raise ValueError(
+            f"the session in {folder} is one of {had_system}, not of {system}; give the networks of {had_system}"
+        )
     if had != dict(video):
         height, width = video["size"]
         found = f"{video['num_frames']} of {width}x{height}"

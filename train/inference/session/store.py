@@ -125,8 +125,8 @@ class ResultStore:
             return decode_soft_mask(path.read_bytes()).reshape(shape)
         except ValueError as error:
             raise ValueError(
-                f"{path} is damaged ({error}); the masks of frame {t} are lost: undo the step, or remove the file and "
-                "resume, then what stood before counts"
+                f"{path} is damaged ({error}); the masks of frame {t} are lost: undo the step; or remove the file, "
+                "then the frame has the masks from before, if any, and give an input again that is carried to it"
             ) from error
 
     def _remove(self, entries: Iterable[tuple[int, int]]) -> None:

@@ -125,5 +125,5 @@ def test_what_does_not_fit_is_refused_by_name():
 def test_a_missing_library_is_told_with_the_way_out(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pydensecrf", None)
     rgb, mask = square()
-    with pytest.raises(ValueError, match=r"vosforge\[crf\]"):
+    with pytest.raises(ValueError, match=r"pip install '\.\[crf\]'"):
         refine_mask(mask.astype(np.float32), rgb, DenseCRFSettings())

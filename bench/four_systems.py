@@ -4,7 +4,7 @@ Run: python bench/four_systems.py --data out/real=4 --data out/plus=4 --data out
          --fusion-clips out/real --fusion-clips out/plus --root out/real --root DAVIS --out out/compare
 
 Each system has about 40 minutes of one CPU core for each seed, in bfloat16 (`bench/training.py --threads 1 --precision
-bf16` gives the seconds of a step). The seed is that of training, robot and random clicks. Everything resumes: the same
+bf16` gives the seconds of a step). The seed is that of training and of the robot. Everything resumes: the same
 command again goes on where it stopped. Hours of work, so it is not in `make bench`. Folders: OUT/seed1/STAGE,
 OUT/seed1/interactive-ROOT, OUT/seed1/clicks-ROOT, OUT/seed1/logs.
 """
@@ -62,6 +62,9 @@ CHECKPOINTS = {
 PLAYED = {"difference": "MiVOS", "ipn": "IPN", "atnet": "ATNet", "wild": "Click network and OSVOS"}
 PLAYED |= {"flow": "GrabCut, carried by DIS flow", "copy": "GrabCut, copied"}
 CLICKED = {"mivos": "MiVOS (S2M)", "ipn": "IPN", "atnet": "ATNet", "wild": "Click network", "grabcut": "GrabCut"}
+CLICK_STRATEGY = "farthest-point"
+ROWS_OF = {"interactive": "systems", "clicks": "methods"}
+"""Command -> the key of its rows in results.json."""
 CLICK_STAGES = {"mivos": "s2m", "ipn": "ipn", "atnet": "atnet", "wild": "clicknet"}
 
 
@@ -143,6 +146,9 @@ def evaluate(settings: Settings, seed: int, root: Path) -> None:
     command += ["--out", str(folder / f"interactive-{root.name}")]
     call("vosforge.train.evaluation.cli", command, folder / "logs" / f"interactive-{root.name}.log", threads=1)
     command = ["clicks", *common, "--frames-per-sequence", str(settings.frames_per_sequence)]
+    command += ["--strategies", CLICK_STRATEGY]
+    # GrabCut learns nothing and its clicks are not drawn: one seed is as good as three.
+    command += [] if seed == settings.seeds[0] else ["--no-grabcut"]
     for label, option in CLICK_STAGES.items():
         command += ["--checkpoint", f"{label}={checkpoints[option]}"]
     command += ["--out", str(folder / f"clicks-{root.name}")]
@@ -178,11 +184,10 @@ def interactive_columns(found: dict[str, Any], label: str) -> dict[str, float]:
 
 def clicks_columns(found: dict[str, Any], label: str) -> dict[str, float]:
     """Column -> value of one method in one `results.json`."""
-    strategies = found["methods"][label]["strategies"]
-    nearest = strategies["farthest-point"]
-    columns = {name: nearest[name] for name in ("NoC@85", "NoC@90", "NoF@90")}
-    columns |= {f"IoU@{number}": nearest["mIoU"][number - 1] for number in (1, 5, 20)}
-    return columns | {"NoC@85, random": strategies["random"]["NoC@85"], "s a click": nearest["seconds_per_click"]}
+    scores = found["methods"][label]["strategies"][CLICK_STRATEGY]
+    columns = {name: scores[name] for name in ("NoC@85", "NoC@90", "NoF@90")}
+    columns |= {f"IoU@{number}": scores["mIoU"][number - 1] for number in (1, 5, 20)}
+    return columns | {"s a click": scores["seconds_per_click"]}
 
 
 def print_table(
@@ -196,7 +201,7 @@ def print_table(
     files = [settings.out / f"seed{seed}" / f"{command}-{root.name}" / "results.json" for seed in settings.seeds]
     results = [json.loads(file.read_text()) for file in files]
     for number, (label, title) in enumerate(rows.items()):
-        columns = [columns_of(found, label) for found in results]
+        columns = [columns_of(found, label) for found in results if label in found[ROWS_OF[command]]]
         if not number:
             print(f"| {command} | {' | '.join(columns[0])} |\n|{'---|' * (1 + len(columns[0]))}")
         print(f"| {title} | {' | '.join(spread([one[name] for one in columns]) for name in columns[0])} |")

@@ -50,8 +50,8 @@ def checkpoint_content(
 ) -> dict[str, Any]:
     """Everything a run needs to go on as if it had never stopped; `step` steps are done.
 
-    step_settings: of the stage's step, plain values, so that the network is used as it was trained. Schedule, data
-    position and both random generators are functions of the step and need no state.
+    step_settings: of the stage's step, plain values by dotted name, so that the network is used as it was trained.
+    Schedule, data position and both random generators are functions of the step and need no state.
     """
     return {
         "schema": SCHEMA,

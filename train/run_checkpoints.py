@@ -13,6 +13,7 @@ from torch import nn
 
 from .checkpoint import checkpoint_content, load_state, read_checkpoint, save_atomically
 from .log import MetricWindow
+from .sample_settings import dotted
 from .stage import Stage
 from .step_settings import whole_step_settings
 from .validation.measured import in_words, same_measure
@@ -105,7 +106,7 @@ class RunCheckpoints:
             step=step,
             optimiser=self._optimiser,
             window=self._memory.state(),
-            step_settings=whole_step_settings(self._stage),
+            step_settings=dict(dotted(whole_step_settings(self._stage))),
         )
 
 

@@ -141,7 +141,7 @@ def test_a_damaged_file_is_named(tmp_path):
     toy.give_truth(5)
     toy.session.commit()
     (tmp_path / "masks" / "00005.r1.png").write_bytes(b"broken")
-    with pytest.raises(ValueError, match=r"00005\.r1\.png is damaged .* frame 5 are lost: undo the step, or remove"):
+    with pytest.raises(ValueError, match=r"00005\.r1\.png is damaged .* frame 5 are lost: undo the step; or remove"):
         toy.session.masks(5)
     (tmp_path / "masks" / "00005.r1.png").unlink()
     toy.session.close()

@@ -55,9 +55,12 @@ _ALL = (PROPAGATION, S2M, FUSION, IPN, ATNET, CLICKNET, OSVOS)
 KINDS: dict[str, NetworkKind] = {kind.name: kind for kind in _ALL}
 
 
-def as_trained(network: nn.Module, name: str, default: Any) -> Any:
-    """The setting of a stage's step that a loaded network was trained with; the default where nobody says."""
-    return getattr(network, "trained_with", {}).get(name, default)
+def as_trained(network: nn.Module | None, name: str, default: Any, asked: Any = None) -> Any:
+    """The setting of a stage's step that a loaded network was trained with, or the default where nobody says.
+
+    asked: what is wanted instead, None for nothing.
+    """
+    return getattr(network, "trained_with", {}).get(name, default) if asked is None else asked
 
 
 def kind_of(network: nn.Module) -> NetworkKind:

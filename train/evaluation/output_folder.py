@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...datagen.storage import folder_lock
 from ...datagen.storage.files import atomic_write_json, is_temporary, read_json
-from .errors import EvaluationError
+from .errors import EvaluationError, as_evaluation_errors
 
 TREE_MARKS = ("index.json", "JPEGImages")
 """What a corpus, and a tree of DAVIS or YouTube-VOS, have at their top."""
@@ -107,7 +107,8 @@ def _take_place(partial: Path, target: Path) -> None:
 def _check_results(out: Path, flag: str, command: str) -> None:
     """Raise EvaluationError when a folder holds anything but results of this command."""
     if (out / COMMAND_FILE).exists():
-        content = read_json(out / COMMAND_FILE)
+        with as_evaluation_errors():
+            content = read_json(out / COMMAND_FILE)
         found = content.get("command") if isinstance(content, dict) else None
         if found != command:
             raise EvaluationError(

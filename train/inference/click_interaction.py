@@ -120,7 +120,7 @@ def _maps(
 ) -> Tensor:
     kind, scale = network.size.click_maps, geometry.inner[0] / geometry.size[0]
     scaled = [Click(x=click.x * scale, y=click.y * scale, positive=click.positive) for click in clicks]
-    sigma = as_trained(network, "sigma", DEXTR_SIGMA) if settings.sigma is None else settings.sigma
+    sigma = as_trained(network, "sigma", DEXTR_SIGMA, settings.sigma)
     drawn = click_channels(scaled, *geometry.inner, kind, sigma)
     # Far from every click: no Gaussian, and the largest distance.
     return F.pad(torch.from_numpy(drawn)[None], geometry.padding, value=float(kind == "distance"))

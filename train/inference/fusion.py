@@ -70,7 +70,7 @@ def fused_logits(
 
 def attention_cells(network: FusionNetwork | None, asked: int | None) -> int | None:
     """`top_k` of `fused_logits`: as asked, 0 for all cells, and None for what the network was trained with."""
-    return as_trained(network, "top_k", None) if asked is None else asked or None
+    return as_trained(network, "top_k", None, asked) or None
 
 
 def blend_linearly(previous: Tensor, new: Tensor, distances: Tensor) -> Tensor:

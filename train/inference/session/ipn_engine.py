@@ -36,11 +36,9 @@ class IPNEngine(AnnotatingEngine):
         geometry = replace(FrameGeometry.of(*footage.frames.size, settings.short_side), padding=(0, 0, 0, 0))
         super().__init__(settings, footage, geometry)
         self._network, self._settings = network, settings
-        scale = as_trained(network, "roi_scale", RoiRule.scale) if settings.roi_scale is None else settings.roi_scale
-        self._rule, self._side = RoiRule(scale=scale), network.size.roi_side
-        self._rounds_neighbour = settings.round_neighbour
-        if self._rounds_neighbour is None:
-            self._rounds_neighbour = as_trained(network, "round_neighbour", True)
+        self._rule = RoiRule(scale=as_trained(network, "roi_scale", RoiRule.scale, settings.roi_scale))
+        self._rounds_neighbour = as_trained(network, "round_neighbour", True, settings.round_neighbour)
+        self._side = network.size.roi_side
         self._features = self._keep(RevisionCache[Tensor](settings.max_rounds))
 
     def correct(self, draft: Draft) -> np.ndarray:

@@ -52,12 +52,12 @@ class WildEngine(VideoEngine):
             raise ValueError("this session has no click network; give free-hand masks, or open it with one")
         height, width = draft.base.shape
         region = draft.region or Region(left=0, top=0, right=width, bottom=height)
-        said = {i: _within(clicks, region) for i, clicks in self._said(draft).items()}
+        whole = FrameGeometry.of(height, width, self._settings.clicks.short_side)
+        scale = whole.inner[0] / height
+        said = {i: _within(clicks, region) for i, clicks in self._said(draft, scale).items()}
         if not any(said.values()):
             return draft.base.copy()
         rgb, base = self._frames.read(draft.frame)[region.slices], draft.base[region.slices]
-        whole = FrameGeometry.of(height, width, self._settings.clicks.short_side)
-        scale = whole.inner[0] / height
         with self._measured("clicknet"):
             probabilities = []
             for object_id in self._ids:
@@ -91,11 +91,13 @@ class WildEngine(VideoEngine):
                 )
             yield most_likely(soft), soft[1:]
 
-    def _said(self, draft: Draft) -> dict[int, tuple[Click, ...]]:
-        """What each object is told: its own clicks and strokes, and what is positive of others as negative."""
+    def _said(self, draft: Draft, scale: float) -> dict[int, tuple[Click, ...]]:
+        """What each object is told: its own clicks and strokes, and what is positive of others as negative.
+
+        scale: of the network's input to the frame.
+        """
         height, width = draft.base.shape
-        whole = FrameGeometry.of(height, width, self._settings.clicks.short_side)
-        spacing = self._settings.clicks.stroke_spacing * height / whole.inner[0]
+        spacing = self._settings.clicks.stroke_spacing / scale
         said: dict[int, tuple[Click, ...]] = {}
         for object_id in self._ids:
             own: tuple[Click, ...] = ()

@@ -54,6 +54,14 @@ class Nodes:
         """kill -9 of a node's raylet, as a machine that loses its power."""
         os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
 
+    def wait_until_gone(self, node) -> None:
+        """Wait until the cluster knows that a node is dead, which takes a while on a busy machine."""
+        ray.init(address=self.cluster.address, log_to_driver=False)
+        try:
+            wait_until(lambda: node.unique_id not in {one["NodeID"] for one in ray.nodes() if one["Alive"]})
+        finally:
+            ray.shutdown()
+
 
 @pytest.fixture(scope="module")
 def nodes():
@@ -90,6 +98,7 @@ def test_a_raylet_that_is_killed_costs_no_task_an_attempt(nodes, tmp_path):
     assert sum(outcome.node_losses for outcome in by_id.values()) == 1
     assert first.unique_id not in {outcome.value for outcome in by_id.values()}
     assert len(wait_for(tmp_path, "task-*", 5)) == 5, "the lost task began twice, on two nodes"
+    nodes.wait_until_gone(first)
 
 
 class Doomed(list):

@@ -4,9 +4,9 @@ Run: python bench/four_systems.py --data out/real=4 --data out/plus=4 --data out
          --fusion-clips out/real --fusion-clips out/plus --root out/real --root DAVIS --out out/compare
 
 Each system has about 40 minutes of one CPU core for each seed, in bfloat16 (`bench/training.py --threads 1 --precision
-bf16` gives the seconds of a step). The seed is that of training and of the robot. Everything resumes: the same
-command again goes on where it stopped. Hours of work, so it is not in `make bench`. Folders: OUT/seed1/STAGE,
-OUT/seed1/interactive-ROOT, OUT/seed1/clicks-ROOT, OUT/seed1/logs.
+bf16` gives the seconds of a step); `--share 0.4` gives each 0.4 of its steps. The seed is that of training and of the
+robot. Everything resumes: the same command again goes on where it stopped. Hours of work, so it is not in `make bench`.
+Folders: OUT/seed1/STAGE, OUT/seed1/interactive-ROOT, OUT/seed1/clicks-ROOT, OUT/seed1/logs.
 """
 
 import json
@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,14 @@ class Settings:
     """DAVIS tree, or a corpus of which the val split is measured."""
     out: Path
     seeds: tuple[int, ...] = (1, 2, 3)
+    share: float = 1.0
+    """Share of every stage's steps that is trained."""
+    crop_size: int | None = None
+    """Pixels of the training crops of all stages; None for each stage's own, 160 or 192."""
     lanes: int = 2
-    """Systems trained at once, and then places played at once, a thread each."""
+    """Commands at once, a thread each."""
     short_side: int = 192
-    """Pixels of the networks' input in the evaluation; the small stages learn from crops of 160 and 192."""
+    """Pixels of the networks' input in the evaluation."""
     scribble_sets: int = 1
     """Sessions of each sequence in `interactive`."""
     tuning_iterations: int = 100
@@ -94,12 +98,21 @@ class Settings:
 
 def main(settings: Settings) -> None:
     """Train all systems with each seed, evaluate them, and print the tables."""
-    for seed in settings.seeds:
-        with ThreadPoolExecutor(settings.lanes) as pool:
-            for done in [pool.submit(train_system, settings, seed, system) for system in PROGRAMMES]:
-                done.result()
-            for done in [pool.submit(evaluate, settings, seed, root) for root in settings.root]:
-                done.result()
+    jobs: list[Future[None]] = []
+    behind: list[tuple[Any, ...]] = []
+    with ThreadPoolExecutor(settings.lanes) as pool:
+        for seed in settings.seeds:
+            training = [pool.submit(train_system, settings, seed, system) for system in PROGRAMMES]
+            # A seed is evaluated after the next seed's training has begun, so that no lane waits for it.
+            jobs += [*training, *(pool.submit(evaluate, *one) for one in behind)]
+            places = [(root, command) for command in ROWS_OF for root in settings.root]
+            behind = [(settings, seed, root, command, training) for root, command in places]
+        jobs += [pool.submit(evaluate, *one) for one in behind]
+        wait(jobs, return_when=FIRST_EXCEPTION)
+        pool.shutdown(wait=True, cancel_futures=True)
+    for job in jobs:
+        if not job.cancelled():
+            job.result()
     for root in settings.root:
         print(f"\n{root.name}, {len(settings.seeds)} seeds\n")
         print_table(settings, root, "interactive", PLAYED, interactive_columns)
@@ -114,7 +127,9 @@ def train_system(settings: Settings, seed: int, system: str) -> None:
         data = [part for corpus in settings.data for part in ("--data", corpus)]
         if training.stage.startswith("fusion"):
             data = [part for corpus in make_fusion_data(settings, seed) for part in ("--data", str(corpus))]
-        command = ["run", training.stage, *data, "--steps", str(training.steps), "--seed", str(seed)]
+        steps = max(1, round(training.steps * settings.share))
+        command = ["run", training.stage, *data, "--steps", str(steps), "--seed", str(seed)]
+        command += [] if settings.crop_size is None else ["--crop-size", str(settings.crop_size)]
         command += ["--precision", "bf16", "--num-workers", "1", "--out", str(folder / training.stage)]
         for option, stage in (("--init", training.init), ("--companion", training.companion)):
             command += [option, str(last_checkpoint(folder, stage))] if stage else []
@@ -134,25 +149,26 @@ def make_fusion_data(settings: Settings, seed: int) -> list[Path]:
     return made
 
 
-def evaluate(settings: Settings, seed: int, root: Path) -> None:
-    """Play and click one place with the networks of a seed."""
+def evaluate(settings: Settings, seed: int, root: Path, command: str, training: Sequence[Future[None]]) -> None:
+    """Play or click one place with the networks of a seed, when their training has ended."""
+    for job in training:
+        job.result()
     folder = settings.out / f"seed{seed}"
-    common = ["--root", str(root), "--short-side", str(settings.short_side), "--seed", str(seed)]
+    name = f"{command}-{root.name}"
     checkpoints = {option: str(last_checkpoint(folder, stage)) for option, stage in CHECKPOINTS.items()}
-    command = ["interactive", *common, "--systems", ",".join(PLAYED)]
-    command += [part for option, path in checkpoints.items() for part in (f"--{option}", path)]
-    command += ["--scribble-sets", str(settings.scribble_sets)]
-    command += ["--tuning-iterations", str(settings.tuning_iterations)]
-    command += ["--out", str(folder / f"interactive-{root.name}")]
-    call("vosforge.train.evaluation.cli", command, folder / "logs" / f"interactive-{root.name}.log", threads=1)
-    command = ["clicks", *common, "--frames-per-sequence", str(settings.frames_per_sequence)]
-    command += ["--strategies", CLICK_STRATEGY]
-    # GrabCut learns nothing and its clicks are not drawn: one seed is as good as three.
-    command += [] if seed == settings.seeds[0] else ["--no-grabcut"]
-    for label, option in CLICK_STAGES.items():
-        command += ["--checkpoint", f"{label}={checkpoints[option]}"]
-    command += ["--out", str(folder / f"clicks-{root.name}")]
-    call("vosforge.train.evaluation.cli", command, folder / "logs" / f"clicks-{root.name}.log", threads=1)
+    arguments = [command, "--root", str(root), "--short-side", str(settings.short_side), "--seed", str(seed)]
+    if command == "interactive":
+        arguments += ["--systems", ",".join(PLAYED), "--scribble-sets", str(settings.scribble_sets)]
+        arguments += [part for option, path in checkpoints.items() for part in (f"--{option}", path)]
+        arguments += ["--tuning-iterations", str(settings.tuning_iterations)]
+    else:
+        arguments += ["--strategies", CLICK_STRATEGY, "--frames-per-sequence", str(settings.frames_per_sequence)]
+        # GrabCut learns nothing and its clicks are not drawn: one seed is as good as three.
+        arguments += [] if seed == settings.seeds[0] else ["--no-grabcut"]
+        for label, option in CLICK_STAGES.items():
+            arguments += ["--checkpoint", f"{label}={checkpoints[option]}"]
+    arguments += ["--out", str(folder / name)]
+    call("vosforge.train.evaluation.cli", arguments, folder / "logs" / f"{name}.log", threads=1)
 
 
 def call(module: str, arguments: Sequence[str], log: Path, threads: int | None = None) -> None:

@@ -60,7 +60,8 @@ CHECKPOINTS = {
 }
 """Option of `vosforge-eval interactive` -> the stage whose last checkpoint it is given."""
 PLAYED = {"difference": "MiVOS", "ipn": "IPN", "atnet": "ATNet", "wild": "Click network and OSVOS"}
-PLAYED |= {"flow": "GrabCut, carried by DIS flow", "copy": "GrabCut, copied"}
+UNTRAINED = {"flow": "GrabCut, carried by DIS flow", "copy": "GrabCut, copied"}
+"""Played and, as GrabCut's clicks, measured with the first seed alone: nothing in them is learnt."""
 CLICKED = {"mivos": "MiVOS (S2M)", "ipn": "IPN", "atnet": "ATNet", "wild": "Click network", "grabcut": "GrabCut"}
 CLICK_STRATEGY = "farthest-point"
 ROWS_OF = {"interactive": "systems", "clicks": "methods"}
@@ -115,7 +116,7 @@ def main(settings: Settings) -> None:
             job.result()
     for root in settings.root:
         print(f"\n{root.name}, {len(settings.seeds)} seeds\n")
-        print_table(settings, root, "interactive", PLAYED, interactive_columns)
+        print_table(settings, root, "interactive", PLAYED | UNTRAINED, interactive_columns)
         print()
         print_table(settings, root, "clicks", CLICKED, clicks_columns)
 
@@ -157,14 +158,15 @@ def evaluate(settings: Settings, seed: int, root: Path, command: str, training: 
     name = f"{command}-{root.name}"
     checkpoints = {option: str(last_checkpoint(folder, stage)) for option, stage in CHECKPOINTS.items()}
     arguments = [command, "--root", str(root), "--short-side", str(settings.short_side), "--seed", str(seed)]
+    first = seed == settings.seeds[0]
     if command == "interactive":
-        arguments += ["--systems", ",".join(PLAYED), "--scribble-sets", str(settings.scribble_sets)]
+        systems = PLAYED | UNTRAINED if first else PLAYED
+        arguments += ["--systems", ",".join(systems), "--scribble-sets", str(settings.scribble_sets)]
         arguments += [part for option, path in checkpoints.items() for part in (f"--{option}", path)]
         arguments += ["--tuning-iterations", str(settings.tuning_iterations)]
     else:
         arguments += ["--strategies", CLICK_STRATEGY, "--frames-per-sequence", str(settings.frames_per_sequence)]
-        # GrabCut learns nothing and its clicks are not drawn: one seed is as good as three.
-        arguments += [] if seed == settings.seeds[0] else ["--no-grabcut"]
+        arguments += [] if first else ["--no-grabcut"]
         for label, option in CLICK_STAGES.items():
             arguments += ["--checkpoint", f"{label}={checkpoints[option]}"]
     arguments += ["--out", str(folder / name)]

@@ -4,6 +4,7 @@ Caelles et al. (CVPR 2017); Benard and Gygli (2017) tune it for 500 iterations. 
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -29,7 +30,9 @@ class TuningSettings:
     learning_rate, momentum (of "sgd"), weight_decay; reduction: of the loss over the pixels. Published: SGD, 1e-8 of
     the sum with shares for each layer (`make_sgd`); networks from scratch take Adam and the mean. scale,
     flip_probability, rotation_degrees: of the pictures, as in the parent's training. short_side: pixels of the
-    network's input, None for the frame's own. seed: of what is drawn.
+    network's input, None for the frame's own. threshold: answer of the network from which a pixel is the object's, in
+    (0, 1); a loss that weighs both classes alike makes it generous, and its authors found 0.8 the best (issue 26 of
+    OSVOS-PyTorch). seed: of what is drawn.
     """
 
     iterations: int = 500
@@ -43,6 +46,7 @@ class TuningSettings:
     flip_probability: float = 0.5
     rotation_degrees: float = 30.0
     short_side: int | None = None
+    threshold: float = 0.8
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,6 +61,8 @@ class TuningSettings:
             )
         if self.short_side is not None and self.short_side < STRIDE:
             raise ValueError(f"short_side is {self.short_side}; give {STRIDE} pixels or more, or None")
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"threshold is {self.threshold}; give a number between 0 and 1")
 
 
 def tuning_for(network: OSVOSNetwork, *, iterations: int = 500, short_side: int | None = None) -> TuningSettings:
@@ -111,11 +117,15 @@ def tuned(network: OSVOSNetwork, examples: Sequence[Example], settings: TuningSe
 
 
 def probability_of_frame(network: OSVOSNetwork, rgb: np.ndarray, settings: TuningSettings) -> np.ndarray:
-    """The probability of the foreground in a frame, float32 (H, W); rgb uint8 (H, W, 3)."""
+    """The probability of the foreground in a frame, float32 (H, W); rgb uint8 (H, W, 3).
+
+    The network's log-odds are moved so that one half is where its answer is `threshold`.
+    """
     geometry = FrameGeometry.of(*rgb.shape[:2], settings.short_side)
     with torch.inference_mode():
         picture = geometry.enter_picture(rgb, network.normalise.mean)
-        return geometry.leave(network(picture)[-1].sigmoid())[0, 0].cpu().numpy()
+        log_odds = network(picture)[-1] - math.log(settings.threshold / (1 - settings.threshold))
+        return geometry.leave(log_odds.sigmoid())[0, 0].cpu().numpy()
 
 
 class _Drawn:

@@ -54,6 +54,16 @@ def test_without_iterations_the_parent_answers(parent):
     assert np.array_equal(*answers) and answers[0].shape == rgb.shape[:2]
 
 
+def test_a_pixel_is_the_objects_from_the_threshold_on(parent):
+    rgb = frame(8).rgb
+    with torch.inference_mode():
+        log_odds = parent(torch.from_numpy(rgb).permute(2, 0, 1)[None] / 255)[-1][0, 0].numpy()
+    threshold = 1 / (1 + np.exp(-np.median(log_odds)))
+    found = probability_of_frame(parent, rgb, TuningSettings(threshold=threshold))
+    assert np.allclose(np.log(found / (1 - found)), log_odds - np.median(log_odds), atol=1e-4)
+    assert np.array_equal(found > 0.5, log_odds > np.median(log_odds))
+
+
 def test_published_tuning_is_sgd_of_the_sum():
     settings = TuningSettings()
     assert (settings.iterations, settings.optimiser, settings.learning_rate, settings.reduction) == (
@@ -62,6 +72,7 @@ def test_published_tuning_is_sgd_of_the_sum():
         1e-8,
         "sum",
     )
+    assert settings.threshold == 0.8
 
 
 def test_an_update_by_sgd_goes_down_the_summed_loss_by_the_shares_of_each_layer(parent, monkeypatch):
@@ -90,3 +101,5 @@ def test_tuning_without_a_mask_or_with_wrong_numbers_is_refused(parent):
         tuned(parent, [], QUICK)
     with pytest.raises(ValueError, match="iterations of tuning are -1"):
         TuningSettings(iterations=-1)
+    with pytest.raises(ValueError, match="threshold is 1.0; give a number between 0 and 1"):
+        TuningSettings(threshold=1.0)

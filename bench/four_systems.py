@@ -4,8 +4,9 @@ Run: python bench/four_systems.py --data out/real=4 --data out/plus=4 --data out
          --fusion-clips out/real --fusion-clips out/plus --root out/real --root DAVIS --out out/compare
 
 Each system has about 40 minutes of one CPU core for each seed, in bfloat16 (`bench/training.py --threads 1 --precision
-bf16` gives the seconds of a step); `--share 0.4` gives each 0.4 of its steps. The seed is that of training and of the
-robot. Everything resumes: the same command again goes on where it stopped. Hours of work, so it is not in `make bench`.
+bf16` gives the seconds of a step); `--share 0.4` gives each 0.4 of its steps. With another crop than the stages' own the
+times differ: regions of interest keep their size. The seed is that of training and of the robot. Everything resumes:
+the same command again goes on where it stopped. Hours of work, so it is not in `make bench`.
 Folders: OUT/seed1/STAGE, OUT/seed1/interactive-ROOT, OUT/seed1/clicks-ROOT, OUT/seed1/logs.
 """
 
@@ -109,11 +110,10 @@ def main(settings: Settings) -> None:
             places = [(root, command) for command in ROWS_OF for root in settings.root]
             behind = [(settings, seed, root, command, training) for root, command in places]
         jobs += [pool.submit(evaluate, *one) for one in behind]
-        wait(jobs, return_when=FIRST_EXCEPTION)
-        pool.shutdown(wait=True, cancel_futures=True)
-    for job in jobs:
-        if not job.cancelled():
-            job.result()
+        done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
+        pool.shutdown(cancel_futures=True)
+    for job in done:
+        job.result()
     for root in settings.root:
         print(f"\n{root.name}, {len(settings.seeds)} seeds\n")
         print_table(settings, root, "interactive", PLAYED | UNTRAINED, interactive_columns)

@@ -4,9 +4,9 @@ Run: python bench/four_systems.py --data out/real=4 --data out/plus=4 --data out
          --fusion-clips out/real --fusion-clips out/plus --root out/real --root DAVIS --out out/compare
 
 Each system has about 40 minutes of one CPU core for each seed, in bfloat16 (`bench/training.py --threads 1 --precision
-bf16` gives the seconds of a step); `--share 0.4` gives each 0.4 of its steps. With another crop than the stages' own the
-times differ: regions of interest keep their size. The seed is that of training and of the robot. Everything resumes:
-the same command again goes on where it stopped. Hours of work, so it is not in `make bench`.
+bf16` gives the seconds of a step); `--share 0.4` gives each 0.4 of its steps. At another crop than the stages' own the
+times differ, for regions of interest keep their size. The seed is that of training and of the robot. Everything
+resumes: the same command again goes on where it stopped. Hours of work, so it is not in `make bench`.
 Folders: OUT/seed1/STAGE, OUT/seed1/interactive-ROOT, OUT/seed1/clicks-ROOT, OUT/seed1/logs.
 """
 

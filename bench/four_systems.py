@@ -3,10 +3,10 @@
 Run: python bench/four_systems.py --data out/real=4 --data out/plus=4 --data out/wide \
          --fusion-clips out/real --fusion-clips out/plus --root out/real --root DAVIS --out out/compare
 
-Each system has about 40 minutes of one CPU core for each seed, in bfloat16 (`bench/training.py --threads 1 --precision
-bf16` gives the seconds of a step); `--share 0.4` gives each 0.4 of its steps. At another crop than the stages' own the
-times differ, for regions of interest keep their size. The seed is that of training and of the robot. Everything
-resumes: the same command again goes on where it stopped. Hours of work, so it is not in `make bench`.
+Each system is trained for about 40 minutes of one CPU core with each seed, in bfloat16 (`bench/training.py --threads 1
+--precision bf16` gives the seconds of a step), or with `--short` for about 16, MiVOS's making of fusion data included.
+The seed is that of training and of the robot. Everything resumes: the same command again goes on where it stopped.
+Hours of work, so it is not in `make bench`.
 Folders: OUT/seed1/STAGE, OUT/seed1/interactive-ROOT, OUT/seed1/clicks-ROOT, OUT/seed1/logs.
 """
 
@@ -26,28 +26,30 @@ import tyro
 
 @dataclass(frozen=True)
 class Training:
-    """One run: its stage and steps, the stage whose weights it starts from, and the one that stays beside it."""
+    """One run: its stage, its steps and those of `--short`, whose weights it starts from, and whose stay beside it."""
 
     stage: str
     steps: int
+    short: int
     init: str | None = None
     companion: str | None = None
 
 
+SHORT_CROP = 128
 PROPAGATION, CLICKNET = "propagation-rendered-mini", "clicknet-mini"
 PROGRAMMES = {
-    "ipn": (Training("ipn-stills-mini", 1700), Training("ipn-clips-mini", 530, init="ipn-stills-mini")),
-    "atnet": (Training("atnet-a-mini", 2000), Training("atnet-t-mini", 590, init="atnet-a-mini")),
+    "ipn": (Training("ipn-stills-mini", 1700, 561), Training("ipn-clips-mini", 530, 175, init="ipn-stills-mini")),
+    "atnet": (Training("atnet-a-mini", 2000, 880), Training("atnet-t-mini", 590, 260, init="atnet-a-mini")),
     "mivos": (
-        Training("s2m-mini", 1600),
-        Training("propagation-static-mini", 700),
-        Training(PROPAGATION, 600, init="propagation-static-mini"),
-        Training("fusion-rendered-mini", 800, companion=PROPAGATION),
+        Training("s2m-mini", 1600, 528),
+        Training("propagation-static-mini", 700, 231),
+        Training(PROPAGATION, 600, 198, init="propagation-static-mini"),
+        Training("fusion-rendered-mini", 800, 264, companion=PROPAGATION),
     ),
     "wild": (
-        Training(CLICKNET, 2000),
-        Training("clicknet-mask-mini", 1300, init=CLICKNET, companion=CLICKNET),
-        Training("osvos-parent-mini", 1950),
+        Training(CLICKNET, 2000, 1480),
+        Training("clicknet-mask-mini", 1300, 965, init=CLICKNET, companion=CLICKNET),
+        Training("osvos-parent-mini", 1950, 1450),
     ),
 }
 CHECKPOINTS = {
@@ -82,10 +84,8 @@ class Settings:
     """DAVIS tree, or a corpus of which the val split is measured."""
     out: Path
     seeds: tuple[int, ...] = (1, 2, 3)
-    share: float = 1.0
-    """Share of every stage's steps that is trained."""
-    crop_size: int | None = None
-    """Pixels of the training crops of all stages; None for each stage's own, 160 or 192."""
+    short: bool = False
+    """Train less, on crops of 128 pixels instead of the stages' own 160 or 192."""
     lanes: int = 2
     """Commands at once, a thread each."""
     short_side: int = 192
@@ -128,9 +128,9 @@ def train_system(settings: Settings, seed: int, system: str) -> None:
         data = [part for corpus in settings.data for part in ("--data", corpus)]
         if training.stage.startswith("fusion"):
             data = [part for corpus in make_fusion_data(settings, seed) for part in ("--data", str(corpus))]
-        steps = max(1, round(training.steps * settings.share))
+        steps = training.short if settings.short else training.steps
         command = ["run", training.stage, *data, "--steps", str(steps), "--seed", str(seed)]
-        command += [] if settings.crop_size is None else ["--crop-size", str(settings.crop_size)]
+        command += ["--crop-size", str(SHORT_CROP)] if settings.short else []
         command += ["--precision", "bf16", "--num-workers", "1", "--out", str(folder / training.stage)]
         for option, stage in (("--init", training.init), ("--companion", training.companion)):
             command += [option, str(last_checkpoint(folder, stage))] if stage else []

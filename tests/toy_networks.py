@@ -184,10 +184,10 @@ class ToyATNet(nn.Module):
     """A-Net as `ToyS2M`; T-Net says that a pixel is the object's as far as its colour was in the annotated frames.
 
     calls: what A-Net was given. num_annotated: annotated frames at each step of T-Net, previous: the frames before it.
-    certain: the probability that T-Net answers with instead, where it is not None.
+    certain: the probability that T-Net answers with instead, of all objects or of each, where it is not None.
     """
 
-    def __init__(self, certain: float | None = None) -> None:
+    def __init__(self, certain: float | tuple[float, ...] | None = None) -> None:
         super().__init__()
         self.annotation = _ToyAnnotation()
         self.transfer = _ToyTransfer()
@@ -211,7 +211,7 @@ class _ToyTransfer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.normalise = NormaliseColours()
-        self.certain: float | None = None
+        self.certain: float | tuple[float, ...] | None = None
         self.num_annotated: list[int] = []
         self.previous: list[int] = []
 
@@ -238,5 +238,5 @@ class _ToyTransfer(nn.Module):
         share = torch.stack(shares).sum(dim=0) / torch.stack(list(known)).sum(dim=0).clamp(min=1)[:, None]
         probability = share[:, corner_of(target.f4)[0]][:, None]
         if self.certain is not None:
-            probability = torch.full_like(probability, self.certain)
+            probability = torch.as_tensor(self.certain).view(-1, 1, 1, 1).expand_as(probability)
         return Transferred(logits=torch.logit(probability, eps=1e-12).clamp(-SURE, SURE), local_map=previous_mask)

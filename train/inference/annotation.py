@@ -70,7 +70,9 @@ def _clicked(clicks: Mapping[int, Sequence[Click]], object_id: int, size: tuple[
 
 
 def _scaled(mask: np.ndarray, geometry: FrameGeometry) -> np.ndarray:
+    """The pixels half covered at the network's size; those covered most of a mask too thin to cover half of any."""
     if geometry.inner == geometry.size:
         return mask
     height, width = geometry.inner
-    return cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) >= 0.5
+    covered = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    return covered >= min(0.5, covered.max())

@@ -93,6 +93,29 @@ def test_a_pixel_is_an_object_s_above_the_threshold(world, probability, shown):
     assert lower.masks(4).any()
 
 
+@pytest.mark.parametrize(
+    "probabilities, shown", [((0.85, 0.95), 9), ((0.95, 0.85), 4), ((0.85, 0.75), 4), ((0.75, 0.85), 9)]
+)
+def test_of_objects_above_the_threshold_the_likeliest_has_the_pixel(world, probabilities, shown):
+    session = session_on(world, ToyATNet(certain=probabilities))
+    session.interact(0, lines(world, 0))
+    list(session.propagate())
+    assert (session.masks(4) == shown).all()
+
+
+def test_an_object_too_thin_for_the_network_s_size_is_not_lost(world):
+    network = ToyATNet()
+    session = session_on(world, network, short_side=world.size[0] // 4)
+    thin = world.truth(2) == 4
+    row = np.flatnonzero(thin.any(axis=1))[0]
+    thin[row + 1 :] = False
+    session.interact(2, {4: thin})
+    session.interact(2, {9: line_on(world, 2, 9)})
+    _, mask, _, _ = network.calls[-1]
+    assert mask[0].any(), "a line of one pixel is a quarter of the network's"
+    assert (session.masks(2) == 4).any()
+
+
 def test_free_hand_masks_stand_and_are_carried(world):
     network = ToyATNet()
     session = session_on(world, network)

@@ -277,6 +277,15 @@ def test_a_mask_that_nothing_is_said_of_stays_whatever_its_probability(world):
     assert np.array_equal(session.masks(5) == 4, truth == 4)
 
 
+def test_a_mask_that_nothing_is_said_of_stays_to_the_pixel_at_another_size(world):
+    session = session_on(world, short_side=world.size[0] // 4)
+    given = world.truth(2) == 4
+    given[::2] = False
+    session.interact(2, {4: given})
+    shown = session.interact(2, {9: line_on(world, 2, 9)})
+    assert np.array_equal(shown == 4, given) and (shown == 9).any()
+
+
 def test_a_session_of_another_short_side_is_refused(world, tmp_path):
     first = begun(IPNSession(tiny(), IPNSettings(), tmp_path), world)
     first.interact(2, lines(world, 2))

@@ -43,17 +43,15 @@ class IPNEngine(AnnotatingEngine):
 
     def correct(self, draft: Draft) -> np.ndarray:
         """What the interaction network makes of each object that something was said of; see `VideoEngine`."""
-        planes = self._maps(draft)
+        masks, new = self._masks_before(draft)
+        planes = self._planes(draft, masks, new)
         asked = _asked(planes)
         if not asked.any():
             return draft.base.copy()
         with self._measured("i-net"):
             said, _ = self._interact(draft.frame, planes[:, asked])
-            # An object of which nothing was said stays as it is; one that has no mask either is not in the frame.
-            neutral = (planes[0] == NEUTRAL_GREY).all(axis=(1, 2), keepdims=True)
-            kept = np.where(neutral, 0, planes[0])
-            soft = torch.from_numpy(kept).to(self._device) / 255
-            soft = self._geometry.leave(soft[:, None])[:, 0]
+            # An object of which nothing was said stays as it is, to the pixel; a new one is not in the frame.
+            soft = torch.from_numpy(masks * ~new[:, None, None]).to(self._device) / 255
             soft[torch.from_numpy(asked).to(self._device)] = said
             return self._as_ids(hard_labels(soft_aggregate(soft)[1:]))
 
@@ -84,15 +82,21 @@ class IPNEngine(AnnotatingEngine):
 
     def _maps(self, draft: Draft) -> np.ndarray:
         """See `AnnotatingEngine`; the mask of an object that is not shown is neutral where it was not known before."""
-        height, width = self._geometry.inner
-        drawn = draw_hints(draft.strokes, draft.clicks, self._ids, self._geometry, self._settings)
+        return self._planes(draft, *self._masks_before(draft))
+
+    def _masks_before(self, draft: Draft) -> tuple[np.ndarray, np.ndarray]:
+        """Grey values of the objects before strokes and clicks, uint8 (N, H, W), and which are new here, bool (N,)."""
         masks = certain(draft.base, self._ids)
         if np.array_equal(self._store.ids(draft.frame, draft.before), draft.base):
             masks = self._store.soft(draft.frame, draft.before)
-        if masks.shape[1:] != (height, width):
-            masks = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in masks])
-        masks[~(np.isin(self._ids, draft.base) | self._known_in_masks(draft.frame, draft.before))] = NEUTRAL_GREY
-        return np.stack([masks, *(hints.astype(np.uint8) * 255 for hints in drawn)])
+        return masks, ~(np.isin(self._ids, draft.base) | self._known_in_masks(draft.frame, draft.before))
+
+    def _planes(self, draft: Draft, masks: np.ndarray, new: np.ndarray) -> np.ndarray:
+        height, width = self._geometry.inner
+        drawn = draw_hints(draft.strokes, draft.clicks, self._ids, self._geometry, self._settings)
+        scaled = np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_AREA) for one in masks])
+        scaled[new] = NEUTRAL_GREY
+        return np.stack([scaled, *(hints.astype(np.uint8) * 255 for hints in drawn)])
 
     def _interact(self, t: int, planes: np.ndarray) -> tuple[Tensor, Tensor]:
         """Probabilities of objects in frame t, (N, H, W), and the features of their regions, (N, C, s, s)."""

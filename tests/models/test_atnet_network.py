@@ -45,7 +45,7 @@ def test_full_encoder_is_the_plain_resnet_with_squeeze_and_excitation(full):
     assert count_parameters(full.annotation.encoder) == plain + excitation + 64 + 3 * 64 * 49
 
 
-def test_full_networks_have_the_published_numbers_of_parameters(full):
+def test_full_networks_keep_their_numbers_of_parameters(full):
     assert count_parameters(full.annotation) == 55_727_937
     assert count_parameters(full.transfer) == 80_772_993
 

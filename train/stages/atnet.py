@@ -49,7 +49,7 @@ ATNET_A = Stage(
         "learning_rate": "Sec. 3.4: Adam 1e-5, x0.2 every 20 epochs",
         "curriculum": "one frame has no jumps",
         "step_settings": "Sec. 3.4: one point for every k pixels, k from 100 to 3,000; later rounds from the deformed "
-        "truth by the robot; ours: half of the samples are first rounds",
+        "truth by the robot; ours: half of the samples are first rounds, the loss is a mean over the pixels",
     },
 )
 

@@ -144,7 +144,7 @@ CLICKNET_STAGE = Stage(
         "gradient_clip": "none published",
         "bootstrap": "cross-entropy over all pixels (paper)",
         "curriculum": "a still has no jumps",
-        "train_batch_norm_until": "DEXTR freezes batch norm",
+        "train_batch_norm_until": "DEXTR freezes batch norm; ours: the statistics, not scale and shift",
         "sample_settings": "users: paper, margin 3, step 5, hull 40 pixels, three strategies of negatives; numbers of "
         "clicks: Xu et al. 2016; flip, rotation, scale: DEXTR",
         "step_settings": "sigma: the paper calls it small; 4.25 is DEXTR's width of 10 pixels at half height",

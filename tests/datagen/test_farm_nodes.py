@@ -58,7 +58,7 @@ class Nodes:
         """Wait until the cluster knows that a node is dead, which takes a while on a busy machine."""
         ray.init(address=self.cluster.address, log_to_driver=False)
         try:
-            wait_until(lambda: node.unique_id not in {one["NodeID"] for one in ray.nodes() if one["Alive"]})
+            wait_until(lambda: node.node_id in {one["NodeID"] for one in ray.nodes() if not one["Alive"]})
         finally:
             ray.shutdown()
 
@@ -96,7 +96,7 @@ def test_a_raylet_that_is_killed_costs_no_task_an_attempt(nodes, tmp_path):
     for outcome in by_id.values():
         assert outcome.failure is None and outcome.attempts == 1
     assert sum(outcome.node_losses for outcome in by_id.values()) == 1
-    assert first.unique_id not in {outcome.value for outcome in by_id.values()}
+    assert first.node_id not in {outcome.value for outcome in by_id.values()}
     assert len(wait_for(tmp_path, "task-*", 5)) == 5, "the lost task began twice, on two nodes"
     nodes.wait_until_gone(first)
 

@@ -17,6 +17,7 @@ from vosforge.train.inference.interaction import draw_hints
 from vosforge.train.inference.session import ipn_engine
 from vosforge.train.inference.session.ipn import IPNSession
 from vosforge.train.inference.session.ipn_settings import IPNSettings
+from vosforge.train.inference.session.protocol import Scribbles
 
 
 class ToyInteraction(nn.Module):
@@ -284,6 +285,20 @@ def test_a_mask_that_nothing_is_said_of_stays_to_the_pixel_at_another_size(world
     session.interact(2, {4: given})
     shown = session.interact(2, {9: line_on(world, 2, 9)})
     assert np.array_equal(shown == 4, given) and (shown == 9).any()
+
+
+def test_an_object_too_thin_for_the_network_s_size_is_denied_by_a_stroke_on_it(world):
+    network = ToyIPN()
+    session = session_on(world, network, short_side=world.size[0] // 4)
+    thin = world.truth(2) == 4
+    thin[np.flatnonzero(thin.any(axis=1))[0] + 1 :] = False
+    session.interact(2, {4: thin})
+    y, x = np.argwhere(thin).mean(axis=0)
+    height, width = world.size
+    off = Stroke(object_id=0, path=np.array([[x / (width - 1), y / (height - 1)]]))
+    session.interact(2, {0: Scribbles(strokes=(off,))})
+    (_, _, positive, negative), *_ = network.interaction.segment.calls
+    assert len(negative) == 1 and negative.any() and not positive.any(), "object 4 was asked about, and no other"
 
 
 def test_a_session_of_another_short_side_is_refused(world, tmp_path):

@@ -45,7 +45,7 @@ class IPNEngine(AnnotatingEngine):
         """What the interaction network makes of each object that something was said of; see `VideoEngine`."""
         masks, new = self._masks_before(draft)
         planes = self._planes(draft, masks, new)
-        asked = _asked(planes)
+        asked = _asked(planes, np.isin(self._ids, draft.base))
         if not asked.any():
             return draft.base.copy()
         with self._measured("i-net"):
@@ -162,8 +162,12 @@ def _shows(soft: Tensor) -> Tensor:
     return (soft > 0.5).flatten(1).any(dim=1).view(-1, 1, 1)
 
 
-def _asked(planes: np.ndarray) -> np.ndarray:
-    """Which objects something was said of, bool (N,): a stroke on one, or a negative one on its mask."""
+def _asked(planes: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Which objects something was said of, bool (N,): a stroke on one, or a negative one on its mask.
+
+    Of an object that the frame shows, bool (N,), too thin for the network's size, the surest pixels are its mask.
+    """
     masks, positive, negative = planes
-    contradicted = (negative > 0) & (masks > NEUTRAL_GREY)
+    surest = np.where(shown, masks.max(axis=(1, 2)), 255)[:, None, None]
+    contradicted = (negative > 0) & (masks >= np.clip(surest, 1, NEUTRAL_GREY + 1))
     return (positive > 0).any(axis=(1, 2)) | contradicted.any(axis=(1, 2))

@@ -30,7 +30,7 @@ class Training:
 
     stage: str
     steps: int
-    short: int
+    short_steps: int
     init: str | None = None
     companion: str | None = None
 
@@ -128,7 +128,7 @@ def train_system(settings: Settings, seed: int, system: str) -> None:
         data = [part for corpus in settings.data for part in ("--data", corpus)]
         if training.stage.startswith("fusion"):
             data = [part for corpus in make_fusion_data(settings, seed) for part in ("--data", str(corpus))]
-        steps = training.short if settings.short else training.steps
+        steps = training.short_steps if settings.short else training.steps
         command = ["run", training.stage, *data, "--steps", str(steps), "--seed", str(seed)]
         command += ["--crop-size", str(SHORT_CROP)] if settings.short else []
         command += ["--precision", "bf16", "--num-workers", "1", "--out", str(folder / training.stage)]
